@@ -1,0 +1,1 @@
+"""Records, the Store port, and its implementations. This room knows records, not flows."""
