@@ -5,6 +5,7 @@ OAuth 2.1 sections 2.3, 4.1.1 and 8.4.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote_plus
 
@@ -148,4 +149,8 @@ def add_response_parameters(uri: str, parameters: Iterable[tuple[str, str]]) -> 
 
 
 def _form(text: str) -> str:
-    return text if _NEEDS_NO_ENCODING.fullmatch(text) else quote_plus(text)
+    return text if _NEEDS_NO_ENCODING.fullmatch(text) else _quoted(text)
+
+
+# The issuer stands in every response (RFC 9207), encoded the same way each time.
+_quoted = lru_cache(maxsize=64)(quote_plus)
