@@ -75,7 +75,7 @@ def test_masks_secrets(style: Any) -> None:
     stream = written(LogSettings(format=style))
     LOG.info("got", client_secret="s3cr3t-1", form={"password": "s3cr3t-2"}, headers=[("Cookie", b"s3cr3t-3")])
     LOG.info("GET /cb?code=s3cr3t-4", url="https://a.example/?access_token=s3cr3t-5")
-    secret = "-".join(("s3cr3t", "6"))
+    secret = "s3cr3t-6"
     try:
         fail(secret)
     except ValueError:

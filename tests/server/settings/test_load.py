@@ -324,3 +324,18 @@ def test_any_bytes_give_their_error(tmp_path_factory: pytest.TempPathFactory, co
     path.write_bytes(content)
     with pytest.raises(SettingsError):
         load_settings(path, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[[issuers]]\n[store]\nurl = 'memory:'", "issuers[0].issuer"),
+        (
+            MINIMAL.replace("[secrets]", "[secrets]\nsealing_key_file = 1").replace(f'sealing_key = "{KEY}"', ""),
+            "secrets.sealing_key_file",
+        ),
+        (MINIMAL + "[store]\nurl = 5", "store.url"),
+    ],
+)
+def test_what_cannot_be_read_is_not_judged_again(tmp_path: Path, text: str, key: str) -> None:
+    assert [one.key for one in problems(tmp_path, text)] == [key]
