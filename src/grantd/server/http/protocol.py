@@ -160,7 +160,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._has_host = True
         elif name == b"transfer-encoding" and value.lower() != b"chunked":
             # RFC 9112 section 6.1.
-            self._leave(501, "The only transfer coding here is chunked")
+            self._leave(400, "The only transfer coding here is chunked")
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
 
@@ -220,7 +220,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def _check_old_version(self, version: str) -> None:
         if version != "1.0":
-            self._leave(505, "This server speaks HTTP/1.1")
+            self._leave(400, "This server speaks HTTP/1.1")
         if any(name == b"transfer-encoding" for name, _ in self.headers):
             # RFC 9112 section 6.1: faulty framing in HTTP/1.0.
             self._leave(400, "HTTP/1.0 has no Transfer-Encoding")

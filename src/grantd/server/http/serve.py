@@ -153,6 +153,13 @@ class _Server(uvicorn.Server):
             host, port = sockets[0].getsockname()[:2]
             self._on_listening(host, port)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # What is still open after the drain would outlive the loop.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
     async def serve_quietly(self, sock: socket.socket) -> None:
         """Serve without listening to signals."""
         await self._serve([sock])
