@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine.interfaces import Dialect
@@ -24,7 +25,7 @@ def _dialect(name: Literal["sqlite", "postgresql"]) -> tuple[Dialect, str]:
     # The pyformat style marks each parameter as %(name)s and doubles every other percent sign.
     if name == "sqlite":
         return sqlite.dialect(paramstyle="pyformat"), "?"
-    return asyncpg.dialect(paramstyle="pyformat"), "$"
+    return asyncpg.dialect(paramstyle="pyformat"), "$"  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 def _compile(definition: Definition, dialect: Dialect, mark: str) -> str:
@@ -35,6 +36,11 @@ def _compile(definition: Definition, dialect: Dialect, mark: str) -> str:
     return " ".join((str(compiled) % marks).split())
 
 
+def _creation(table: Table) -> list[CreateTable | CreateIndex]:
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    return [CreateTable(table), *(CreateIndex(index) for index in indexes)]
+
+
 def compile_statements(name: Literal["sqlite", "postgresql"]) -> Statements:
     """Compile everything for one dialect; parameters are numbered in their declared order.
 
@@ -42,11 +48,7 @@ def compile_statements(name: Literal["sqlite", "postgresql"]) -> Statements:
         ValueError: a definition has a bind that it does not declare, or declares one that it lacks.
     """
     dialect, mark = _dialect(name)
-    tables = [
-        str(ddl.compile(dialect=dialect)).strip()
-        for table in metadata.sorted_tables
-        for ddl in (CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda index: str(index.name))))
-    ]
+    tables = [str(ddl.compile(dialect=dialect)).strip() for table in metadata.sorted_tables for ddl in _creation(table)]
     seeds = [f"INSERT INTO revision (name, value) VALUES ('{name}', 0)" for name in REVISIONS]  # noqa: S608 - our words
     return Statements(
         statements={definition.name: _compile(definition, dialect, mark) for definition in DEFINITIONS},

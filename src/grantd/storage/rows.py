@@ -78,10 +78,14 @@ def origins(client: Client) -> tuple[str, ...]:
     """Return the origins at which a client's browser code may run: configured ones, and of https redirect URIs."""
     found = set(client.metadata.allowed_origins)
     for uri in client.metadata.redirect_uris:
-        parts = urlsplit(uri)
-        if parts.scheme == "https" and parts.hostname:
-            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-            found.add(f"https://{host}" if parts.port in {None, 443} else f"https://{host}:{parts.port}")
+        try:
+            parts = urlsplit(uri)
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
+        except ValueError:
+            continue
+        if scheme == "https" and host:
+            name = f"[{host}]" if ":" in host else host
+            found.add(f"https://{name}" if port in {None, 443} else f"https://{name}:{port}")
     return tuple(sorted(found))
 
 
