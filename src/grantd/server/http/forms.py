@@ -203,12 +203,16 @@ def form_body(
     Raises:
         InvalidRequestError: another content type, another charset than UTF-8, a content coding, or as ``parse``.
     """
-    declared = request.header_all(b"content-type")
-    if len(declared) != 1 or (declared[0] != FORM_CONTENT_TYPE and not _is_form(declared[0])):
+    declared: bytes | None = None
+    acceptable = True
+    for name, value in request.headers:
+        if name == b"content-type":
+            acceptable = acceptable and declared is None
+            declared = value
+        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise InvalidRequestError("send the body without a Content-Encoding")
+    if declared is None or not acceptable or (declared != FORM_CONTENT_TYPE and not _is_form(declared)):
         raise InvalidRequestError("send the parameters as content type application/x-www-form-urlencoded, in UTF-8")
-    coding = request.header(b"content-encoding")
-    if coding is not None and coding.strip().lower() != b"identity":
-        raise InvalidRequestError("send the body without a Content-Encoding")
     return parse(request.body, repeatable=repeatable, limits=limits, defer=defer)
 
 

@@ -8,17 +8,22 @@ chunks. This class adds the rest. A refused request gets a minimal response and 
 import asyncio
 import ssl
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httptools
+from uvicorn._types import ASGIVersions
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from grantd.server.http.exchange import EdgeCycle
 from grantd.server.settings.model import LimitSettings
 
 CLIENT_CERTIFICATE: Final = "grantd.client_certificate"
 """Key in ``scope["extensions"]``: DER of the certificate that the TLS client proved to own."""
 
+_ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
 _PIPELINED = 32
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1_048_576
@@ -115,7 +120,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         if self._begun and self._raw_bytes > self._allowance():
             self._refuse(431 if self._in_head else 400, "Too many bytes around the content")
-        elif self._deadline is None and not self._closing:
+        elif self._deadline is None and not self._closing and (self._begun or self._idle()):
             self._start_clock()
 
     def _allowance(self) -> int:
@@ -126,8 +131,10 @@ class EdgeProtocol(HttpToolsProtocol):
         return self.limits.header_bytes + self.limits.target_bytes + _CHUNK_OVERHEAD * self._body_bytes
 
     def on_message_begin(self) -> None:
-        """Reset the counters."""
-        super().on_message_begin()
+        """Begin a request."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._begun = True
         self._in_head = True
         self._head_bytes = 0
@@ -178,17 +185,60 @@ class EdgeProtocol(HttpToolsProtocol):
             self._leave(429, "Too many requests in the pipeline")
         if self._deadline is not None:
             self._stop_clock()
+        self._begin_exchange(version)
+        self._in_head = False
+
+    def _begin_exchange(self, version: str) -> None:
+        """Start the application, or queue the request behind those before it."""
+        raw_path, _, query = self.url.partition(b"?")
+        path = raw_path.decode("ascii")
+        self.scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
         if self._extensions is not None:
             self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item] # a key of our own
-        super().on_headers_complete()
-        self._in_head = False
-        # What the cycle closes may still be sending to us.
-        self.cycle.transport = self._outlet  # type: ignore[assignment] # has all that the cycle uses
+        waiting = not self._idle()
+        self.cycle = EdgeCycle(
+            scope=self.scope,
+            transport=self._outlet,  # type: ignore[arg-type] # has all that the cycle uses
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if waiting:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         """Count the content."""
         self._body_bytes += len(body)
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Stop the clock of the body."""
@@ -196,7 +246,9 @@ class EdgeProtocol(HttpToolsProtocol):
         self._in_head = True
         if self._deadline is not None:
             self._stop_clock()
-        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or refuse what came after the last good one."""
@@ -250,7 +302,7 @@ class EdgeProtocol(HttpToolsProtocol):
     def _start_clock(self) -> None:
         if self._begun and not self._in_head:
             self._deadline = self.loop.call_later(self.limits.body_seconds, self._too_slow)
-        elif self._begun or self._idle():
+        else:
             # Also for line ends between requests, which stop the keep-alive timer but begin nothing.
             self._deadline = self.loop.call_later(self.limits.header_seconds, self._too_slow)
 
