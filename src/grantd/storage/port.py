@@ -302,6 +302,10 @@ class OperationsStore(Protocol):
         """Delete at most ``limit`` expired rows of every kind; return the count by kind."""
         ...
 
+    async def delete_audit(self, *, before: int, limit: int) -> int:
+        """Delete at most ``limit`` events older than ``before``, oldest first; return how many."""
+        ...
+
     async def ping(self) -> None:
         """Prove that reads and writes work; raises ``StoreUnavailableError``."""
         ...

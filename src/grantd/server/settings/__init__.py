@@ -16,6 +16,7 @@ from grantd.server.settings.model import (
     StoreSettings,
     ThrottleSettings,
 )
+from grantd.server.settings.problems import Problem, SettingsError
 
 __all__ = [
     "AuditSettings",
@@ -26,10 +27,12 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
+    "Problem",
     "SecretSettings",
     "ServerSettings",
     "SessionSettings",
     "Settings",
+    "SettingsError",
     "StoreSettings",
     "ThrottleSettings",
 ]

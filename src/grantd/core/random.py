@@ -1,0 +1,23 @@
+"""Identifiers and tokens that nobody can guess, from the operating system's generator."""
+
+from base64 import urlsafe_b64encode
+from os import urandom
+
+
+def random_id() -> str:
+    """Return a new identifier: 22 characters of base64url, 128 random bits."""
+    return urlsafe_b64encode(urandom(16))[:22].decode("ascii")
+
+
+def random_token(size: int = 32) -> str:
+    """Return a new token in base64url without padding.
+
+    Args:
+        size: random bytes in it; 16 (128 bits) at least.
+
+    Raises:
+        ValueError: ``size`` is below 16.
+    """
+    if size < 16:  # noqa: PLR2004 - 128 bits (OAuth 2.1 section 7.7)
+        raise ValueError("a token needs 16 random bytes at least")
+    return urlsafe_b64encode(urandom(size)).rstrip(b"=").decode("ascii")

@@ -1,0 +1,1 @@
+"""People: their passwords, and later every other way to sign in."""

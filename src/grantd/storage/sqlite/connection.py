@@ -1,0 +1,54 @@
+"""Connections to one database file, and which of their errors mean that the database cannot answer now."""
+
+from typing import Literal
+
+import apsw
+
+Synchronous = Literal["full", "normal"]
+
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.ConnectionClosedError,
+    apsw.CorruptError,
+    apsw.CursorClosedError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.InterruptError,
+    apsw.LockedError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+    apsw.PermissionsError,
+    apsw.ProtocolError,
+    apsw.ReadOnlyError,
+    OSError,
+)
+"""Errors of the database and not of a statement: they become ``StoreUnavailableError``."""
+
+WRITER_BUSY_MILLISECONDS = 3_000
+READER_BUSY_MILLISECONDS = 250  # readers run on the event loop and wait only while a crashed writer is recovered
+STATEMENT_CACHE = 200  # more than there are statements
+
+
+def open_reader(path: str, *, vfs: str | None) -> apsw.Connection:
+    """Open a connection that only reads and never checkpoints; used by one thread at a time."""
+    connection = apsw.Connection(
+        path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX, vfs=vfs, statementcachesize=STATEMENT_CACHE
+    )
+    connection.set_busy_timeout(READER_BUSY_MILLISECONDS)
+    connection.wal_autocheckpoint(0)
+    connection.pragma("query_only", True)
+    return connection
+
+
+def open_writer(path: str, *, synchronous: Synchronous, vfs: str | None) -> apsw.Connection:
+    """Open the connection of the writer thread."""
+    connection = apsw.Connection(
+        path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX, vfs=vfs, statementcachesize=STATEMENT_CACHE
+    )
+    connection.set_busy_timeout(WRITER_BUSY_MILLISECONDS)
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", synchronous)
+    connection.pragma("journal_size_limit", 64 * 1024 * 1024)
+    connection.wal_autocheckpoint(0)
+    return connection
