@@ -130,7 +130,9 @@ def gaps(
                 wrong.append(f"{requirement.id}: neither a test nor an exception ({requirement.duty})")
             if requirement.id in tests and requirement.id in exceptions:
                 wrong.append(f"{requirement.id}: tested by {tests[requirement.id][0]} and excepted; drop the exception")
-    wrong += [f"{name}: named by {where[0]}, unknown here" for name, where in sorted(tests.items()) if name not in known]
+    wrong += [
+        f"{name}: named by {where[0]}, unknown here" for name, where in sorted(tests.items()) if name not in known
+    ]
     wrong += [f"{name}: an exception for an unknown requirement" for name in sorted(exceptions) if name not in known]
     return wrong
 
