@@ -18,7 +18,6 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
-from pydantic import AnyHttpUrl
 
 _MAX_BYTES = 65_536
 
@@ -70,11 +69,14 @@ def build(issuer: str, resource: str) -> MCPServer:
     server = MCPServer(
         "grantd notes",
         token_verifier=GrantdTokens(issuer, resource),
-        auth=AuthSettings(
-            issuer_url=AnyHttpUrl(issuer),
-            resource_server_url=AnyHttpUrl(resource),
-            required_scopes=["notes.read"],
-            validate_token_resource=True,
+        # As strings: a URL object would gain a slash, and an issuer is compared character by character.
+        auth=AuthSettings.model_validate(
+            {
+                "issuer_url": issuer,
+                "resource_server_url": resource,
+                "required_scopes": ["notes.read"],
+                "validate_token_resource": True,
+            }
         ),
     )
 

@@ -42,7 +42,7 @@ def mcp_server(quickstart: Quickstart, tmp_path_factory: pytest.TempPathFactory)
     resource = quickstart.resource(MCP)
     log = tmp_path_factory.mktemp("mcp") / "mcp.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - the example server of this repository
             [sys.executable, str(SERVER), "--issuer", quickstart.issuer, "--resource", resource],
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -56,7 +56,7 @@ class Conversation:
 
 @contextmanager
 def script(node: str, name: str) -> Iterator[Conversation]:
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - a script of this repository
         [node, name], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:

@@ -122,7 +122,9 @@ def start_quickstart(folder: Path) -> Iterator[Quickstart]:
     command = [sys.executable, "-m", "grantd", "dev", "--host", "127.0.0.1", "--port", str(port), "--data", str(data)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRANTD_")}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder)
+        process = subprocess.Popen(  # noqa: S603 - the server under test
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=folder
+        )
     try:
         issuer = f"http://localhost:{port}"
         wait_until_answers(f"{issuer}/health/ready", process, log)
