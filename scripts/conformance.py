@@ -3,7 +3,7 @@
     python scripts/conformance.py                  write the page
     python scripts/conformance.py --check          write nothing; fail when the page is not up to date
     python scripts/conformance.py --report FILE    also hold the results of a test run against it (the FILE of
-                                                   ``pytest --req-report FILE``)
+                                                   ``pytest --req-report=FILE``)
 
 It fails, with a list, where a requirement has neither a test nor an exception, a test or an exception names an
 unknown requirement, an exception is tested all the same, or (with a report) a test of a requirement did not run
@@ -206,7 +206,7 @@ def main() -> int:
     """Write or check the page; the exit status is 1 where something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is not up to date")
-    parser.add_argument("--report", type=Path, help="what `pytest --req-report FILE` wrote")
+    parser.add_argument("--report", type=Path, help="what `pytest --req-report=FILE` wrote")
     arguments = parser.parse_args()
 
     specifications = read_register(REGISTER)

@@ -64,13 +64,14 @@ trap 'rm -f "$report" "$log"' EXIT
 # The checks run beside the tests (on a core of their own, where there are two) and are printed after them.
 scripts/check.sh >"$log" 2>&1 &
 checks=$!
-.venv/bin/python -m pytest "${selection[@]}" --req-report "$report" || status=1
+.venv/bin/python -m pytest "${selection[@]}" --req-report="$report" || status=1
 wait "$checks" || status=1
 cat "$log"
 
 conformance=(--check)
-# Where the browser tests could not run, their requirements have no result: only the page is checked then.
-[ ${#skipped[@]} -gt 0 ] || conformance+=(--report "$report")
+# Where the browser tests could not run, their requirements have no result, and a run that
+# did not get as far as its report has failed already: only the page is checked then.
+[ ${#skipped[@]} -gt 0 ] || [ ! -s "$report" ] || conformance+=(--report "$report")
 .venv/bin/python scripts/conformance.py "${conformance[@]}" || status=1
 
 for line in ${skipped[@]+"${skipped[@]}"}; do
