@@ -103,7 +103,8 @@ class Browser:
     def __init__(self, *, user_agent: str = "grantd-tests/1", timeout: float = 10.0) -> None:
         # Browsers keep Secure cookies of loopback hosts over http too, since those are trustworthy origins.
         jar = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
-        self.client = httpx.Client(headers={"user-agent": user_agent}, timeout=timeout, trust_env=False, cookies=jar)
+        self.cookies = httpx.Cookies(jar)
+        self.client = httpx.Client(headers={"user-agent": user_agent}, timeout=timeout, trust_env=False)
         self.page: Page | None = None
         self.left_for = ""
         self.statuses: list[int] = []
@@ -152,7 +153,10 @@ class Browser:
         self.left_for = ""
         self.statuses = []
         for _ in range(_MOST_STEPS):
+            self.cookies.set_cookie_header(request)
             response = self.client.send(request)
+            self.cookies.extract_cookies(response)
+            self.client.cookies.clear()  # its own jar has the usual policy
             self.statuses.append(response.status_code)
             if response.status_code not in _REDIRECTS:
                 parser = _Forms(str(request.url))

@@ -40,8 +40,7 @@ class Site:
 
 def browser_at(site: Callable[[httpx.Request], httpx.Response]) -> Browser:
     browser = Browser()
-    jar = browser.client.cookies.jar
-    browser.client = httpx.Client(transport=httpx.MockTransport(site), cookies=jar)
+    browser.client = httpx.Client(transport=httpx.MockTransport(site))
     return browser
 
 
