@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from grantd.server.extension.feature import Claim, Contribution
 from grantd.server.http.forms import Parameters
 from grantd.server.http.messages import Request, Response
+from grantd.server.http.routes import Handler, StaticEntity
 from grantd.server.pipeline.model import (
     Advance,
     AuthorizationDraft,
@@ -30,9 +31,6 @@ from grantd.storage.records import Client, Grant, SecretHash
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
-
-Handler = Callable[[Request], Awaitable[Response]]
-
 
 # --- Endpoints and metadata ---
 
@@ -74,13 +72,13 @@ class Document(Contribution):
     Args:
         name: used in metrics and as key of ``Issuer.url``.
         paths: gives the absolute paths on the issuer's host, from the issuer.
-        build: returns a callable that gives the current headers and body.
+        build: returns a callable that gives the current document.
         metadata_member: as for ``Endpoint``.
     """
 
     name: str
     paths: Callable[["Issuer"], tuple[str, ...]]
-    build: Callable[["Issuer"], Callable[[], tuple[list[tuple[bytes, bytes]], bytes]]]
+    build: Callable[["Issuer"], Callable[[], StaticEntity]]
     metadata_member: str = ""
 
     def claims(self) -> tuple[Claim, ...]:
@@ -129,7 +127,7 @@ class Credentials:
 class ClientAuthenticator(Protocol):
     """Verifies credentials that its method found in a request."""
 
-    async def __call__(self, credentials: Credentials, party: "Party", request: Request) -> bool:
+    async def __call__(self, credentials: Credentials, party: "Party", request: Request, /) -> bool:
         """Return whether ``credentials`` are those of ``party``; takes the same time either way."""
         ...
 
@@ -242,7 +240,7 @@ class AuthorizationCheck(Contribution):
 class ResponseTypeHandler(Protocol):
     """Turns a decision into the members of the authorization response."""
 
-    async def __call__(self, draft: GrantDraft) -> tuple[tuple[str, str], ...]:
+    async def __call__(self, draft: GrantDraft, /) -> tuple[tuple[str, str], ...]:
         """Write what has to be kept and return the response parameters."""
         ...
 
@@ -296,7 +294,7 @@ class AuthorizationResponseParameter(Contribution):
 class GrantHandler(Protocol):
     """The rules of one grant type."""
 
-    async def __call__(self, request: TokenRequest) -> Prepared:
+    async def __call__(self, request: TokenRequest, /) -> Prepared:
         """Verify the evidence of ``request`` and consume nothing."""
         ...
 
@@ -504,6 +502,19 @@ class InteractionStep(Contribution):
     def claims(self) -> tuple[Claim, ...]:
         """Own the step's name."""
         return (Claim("interaction step", self.name),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRule(Contribution):
+    """A condition under which an existing session is enough (``prompt=login``, ``max_age``, a level of assurance).
+
+    Args:
+        name: for the log.
+        satisfied: whether the session of the context will do; only asked when there is one.
+    """
+
+    name: str
+    satisfied: Callable[[InteractionContext], bool]
 
 
 class SignIn(Protocol):
