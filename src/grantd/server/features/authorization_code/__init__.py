@@ -4,8 +4,8 @@ from grantd.core.specification import Specification
 from grantd.server.extension import Feature
 from grantd.server.extension.points import AuditEventTypes, Endpoint, GrantType, ResponseMode, ResponseType
 from grantd.server.features.authorization_code.code import build_code_response
-from grantd.server.features.authorization_code.endpoint import build_authorization_endpoint
-from grantd.server.features.authorization_code.redemption import build_redemption
+from grantd.server.features.authorization_code.endpoint import AuthorizationEndpoint
+from grantd.server.features.authorization_code.redemption import Redemption
 from grantd.server.features.authorization_code.response_mode import render_query
 
 FEATURE = Feature(
@@ -24,12 +24,12 @@ FEATURE = Feature(
             name="authorization",
             path="/authorize",
             methods=frozenset({"GET", "POST"}),
-            build=build_authorization_endpoint,
+            build=AuthorizationEndpoint,
             metadata_member="authorization_endpoint",
         ),
         ResponseType(name="code", build=build_code_response),
         ResponseMode(name="query", render=render_query),
-        GrantType(name="authorization_code", build=build_redemption),
+        GrantType(name="authorization_code", build=Redemption),
         AuditEventTypes(
             types={
                 "grant.created": "A person's decision became a grant.",

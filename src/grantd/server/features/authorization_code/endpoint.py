@@ -9,12 +9,7 @@ from grantd.server.extension.points import RequestSource, ResponseMode
 from grantd.server.http.forms import Parameters, form_body, parse
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import redirect
-from grantd.server.http.routes import Handler
-from grantd.server.pipeline.authorization import (
-    AuthorizationValidator,
-    RefusedRequestError,
-    UntrustedRequestError,
-)
+from grantd.server.pipeline.authorization import AuthorizationValidator, RefusedRequestError, UntrustedRequestError
 from grantd.server.pipeline.browser import error_page, facts_of
 from grantd.server.pipeline.interaction import Finished
 from grantd.server.pipeline.model import AuthorizationResponse, InteractionState
@@ -25,59 +20,65 @@ if TYPE_CHECKING:
 _USER_AGENT_KEY_CHARACTERS = 43
 
 
-def build_authorization_endpoint(issuer: "Issuer") -> Handler:
-    """Return the handler of the authorization endpoint."""
-    validate = AuthorizationValidator(issuer)
-    modes = {mode.name: mode.render for mode in issuer.registry.of(ResponseMode)}
-    sources = tuple((source.parameter, source.build(issuer)) for source in issuer.registry.of(RequestSource))
+class AuthorizationEndpoint:
+    """One issuer's authorization endpoint, prepared at start."""
 
-    async def handle(http: Request) -> Response:
+    def __init__(self, issuer: "Issuer") -> None:
+        self._issuer = issuer
+        self._validate = AuthorizationValidator(issuer)
+        self._modes = {mode.name: mode.render for mode in issuer.registry.of(ResponseMode)}
+        self._sources = tuple((source.parameter, source.build(issuer)) for source in issuer.registry.of(RequestSource))
+
+    async def __call__(self, http: Request) -> Response:
+        """Answer an authorization request: by redirect, or by sending the person to the interaction."""
         try:
-            parameters = _read(http)
-            for parameter, load in sources:
-                if parameter in parameters:
-                    parameters = await load(http, parameters)
-                    break
-            client, request = await validate(parameters)
+            client, request = await self._validate(await self._load(http))
         except InvalidRequestError as error:
-            return error_page(issuer, http, "bad_request", developer=error.description)
+            return error_page(self._issuer, http, "bad_request", developer=error.description)
         except UntrustedRequestError as error:
-            return error_page(issuer, http, error.key, developer=error.developer)
+            return error_page(self._issuer, http, error.key, developer=error.developer)
         except RefusedRequestError as refused:
-            return await _refuse(http, refused)
-        session = await find_session(issuer, http, client.client_id)
-        outcome = await issuer.interactions.begin(client, request, session, facts_of(http))
+            return await self._refuse(http, refused)
+        session = await find_session(self._issuer, http, client.client_id)
+        outcome = await self._issuer.interactions.begin(client, request, session, facts_of(http))
         if isinstance(outcome, Finished):
-            return _respond(outcome.response)
-        return await _converse(http, outcome)
+            return self._respond(outcome.response)
+        return await self._converse(http, outcome)
 
-    def _read(http: Request) -> Parameters:
+    async def _load(self, http: Request) -> Parameters:
+        parameters = self._read(http)
+        for parameter, load in self._sources:
+            if parameter in parameters:
+                return await load(http, parameters)
+        return parameters
+
+    def _read(self, http: Request) -> Parameters:
+        repeatable, limits = self._validate.repeatable, self._issuer.limits
         if http.method != "POST":
-            return parse(http.query, repeatable=validate.repeatable, limits=issuer.limits, defer=True)
+            return parse(http.query, repeatable=repeatable, limits=limits, defer=True)
         # One source only: parameters in two places invite confusion.
         if http.query:
             raise InvalidRequestError("send the parameters of a POST in its body, none in the URI")
-        return form_body(http, repeatable=validate.repeatable, limits=issuer.limits, defer=True)
+        return form_body(http, repeatable=repeatable, limits=limits, defer=True)
 
-    def _respond(response: AuthorizationResponse) -> Response:
-        return modes[response.response_mode](issuer, response)
+    def _respond(self, response: AuthorizationResponse) -> Response:
+        return self._modes[response.response_mode](self._issuer, response)
 
-    async def _refuse(http: Request, refused: RefusedRequestError) -> Response:
-        client = refused.client
+    async def _refuse(self, http: Request, refused: RefusedRequestError) -> Response:
+        client, interactions = refused.client, self._issuer.interactions
         # OAuth 2.1 section 7.13.2: the person signs in before an error redirects them, except silently.
-        if refused.silent or await find_session(issuer, http, client.client_id) is not None:
-            return _respond(issuer.interactions.tell(client.client_id, refused.pending))
-        return await _converse(http, issuer.interactions.begin_refusal(client, refused.pending))
+        if refused.silent or await find_session(self._issuer, http, client.client_id) is not None:
+            return self._respond(interactions.tell(client.client_id, refused.pending))
+        return await self._converse(http, interactions.begin_refusal(client, refused.pending))
 
-    async def _converse(http: Request, state: InteractionState) -> Response:
+    async def _converse(self, http: Request, state: InteractionState) -> Response:
+        issuer = self._issuer
         key = http.cookie(issuer.cookies.user_agent)
-        new = key is None or len(key) != _USER_AGENT_KEY_CHARACTERS
-        if key is None or new:
+        known = key is not None and len(key) == _USER_AGENT_KEY_CHARACTERS
+        if key is None or not known:
             key = secrets.token_urlsafe(32)
         record = await issuer.interactions.keep(state, key.encode())
         response = redirect(f"{issuer.base_path}/interaction?i={record.interaction_id}")
-        if new:
+        if not known:
             response.headers.append(issuer.cookies.set(issuer.cookies.user_agent, key))
         return response
-
-    return handle

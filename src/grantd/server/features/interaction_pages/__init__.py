@@ -3,7 +3,7 @@
 from grantd.core.specification import Specification
 from grantd.server.extension import Feature
 from grantd.server.extension.points import Endpoint
-from grantd.server.features.interaction_pages.endpoint import build_interaction
+from grantd.server.features.interaction_pages.endpoint import InteractionEndpoint
 
 FEATURE = Feature(
     name="interaction_pages",
@@ -20,7 +20,7 @@ FEATURE = Feature(
             name="interaction",
             path="/interaction",
             methods=frozenset({"GET", "POST"}),
-            build=build_interaction,
+            build=InteractionEndpoint,
         ),
     ),
     requires=("authorization_code",),

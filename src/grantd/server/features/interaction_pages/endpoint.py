@@ -1,15 +1,13 @@
 """The interaction endpoint: shows the current step, takes its form."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grantd.core.errors import InvalidRequestError
 from grantd.server.extension.points import ResponseMode
-from grantd.server.http.forms import Parameters, form_body, parse
+from grantd.server.http.forms import form_body, parse
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import redirect
-from grantd.server.http.routes import Handler
 from grantd.server.pipeline.browser import error_page, facts_of, is_cross_site
 from grantd.server.pipeline.interaction import (
     Finished,
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
 _HIDDEN = frozenset({"csrf", "version", "step"})
-_LARGEST_VERSION = 10
+_LONGEST_VERSION = 10
 
 
 def redirect_source(redirect_uri: str) -> str:
@@ -33,17 +31,21 @@ def redirect_source(redirect_uri: str) -> str:
     return f"{target.scheme}://{target.netloc}" if target.netloc else f"{target.scheme}:"
 
 
-def build_interaction(issuer: "Issuer") -> Handler:
-    """Return the handler of the interaction's pages."""
-    modes = {mode.name: mode.render for mode in issuer.registry.of(ResponseMode)}
-    none: frozenset[str] = frozenset()
+class InteractionEndpoint:
+    """One issuer's interaction pages, prepared at start."""
 
-    async def handle(http: Request) -> Response:
-        identifier = ""
+    def __init__(self, issuer: "Issuer") -> None:
+        self._issuer = issuer
+        self._modes = {mode.name: mode.render for mode in issuer.registry.of(ResponseMode)}
+        self._repeatable = issuer.repeatable_fields
+
+    async def __call__(self, http: Request) -> Response:
+        """Show the current step, or take the answer to it."""
+        issuer, identifier = self._issuer, ""
         try:
-            identifier = parse(http.query, repeatable=none, limits=issuer.limits).require("i")
+            identifier = parse(http.query, repeatable=frozenset(), limits=issuer.limits).require("i")
             key = http.cookie(issuer.cookies.user_agent)
-            outcome = await (_post if http.method == "POST" else _get)(http, identifier, key)
+            outcome = await (self._post if http.method == "POST" else self._get)(http, identifier, key)
         except InvalidRequestError as error:
             return error_page(issuer, http, "bad_request", developer=error.description)
         except InteractionGoneError:
@@ -52,58 +54,53 @@ def build_interaction(issuer: "Issuer") -> Handler:
             return error_page(issuer, http, "other_browser", status=403)
         except StaleAnswerError:
             # A doubled post, or an older tab: show where the interaction stands now.
-            return redirect(_path(identifier))
-        return outcome if isinstance(outcome, Response) else _render(http, identifier, key or "", outcome)
+            return redirect(self._path(identifier))
+        if isinstance(outcome, Response):
+            return outcome
+        response = self._render(http, identifier, key or "", outcome)
+        if outcome.new_session is not None:
+            cookie = issuer.cookies.set(issuer.cookies.session, outcome.new_session.cookie_value)
+            response.headers.append(cookie)
+        return response
 
-    async def _get(http: Request, identifier: str, key: str | None) -> Ongoing | Finished | Response:
-        return await issuer.interactions.resume(identifier, key.encode() if key else None, facts_of(http))
+    async def _get(self, http: Request, identifier: str, key: str | None) -> Ongoing | Finished | Response:
+        return await self._issuer.interactions.resume(identifier, key.encode() if key else None, facts_of(http))
 
-    async def _post(http: Request, identifier: str, key: str | None) -> Ongoing | Finished | Response:
-        parameters = form_body(http, repeatable=frozenset({"scopes"}) | issuer.repeatable_fields, limits=issuer.limits)
+    async def _post(self, http: Request, identifier: str, key: str | None) -> Ongoing | Finished | Response:
+        parameters = form_body(http, repeatable=self._repeatable, limits=self._issuer.limits)
         token = parameters.get("csrf") or ""
-        if is_cross_site(issuer, http) or not issuer.form_tokens.check(token, key or "", identifier):
-            return error_page(issuer, http, "forged_form", status=403)
+        if is_cross_site(self._issuer, http) or not self._issuer.form_tokens.check(token, key or "", identifier):
+            return error_page(self._issuer, http, "forged_form", status=403)
         version = parameters.require("version")
-        if not version.isdecimal() or not version.isascii() or len(version) > _LARGEST_VERSION:
+        if not (version.isascii() and version.isdecimal()) or len(version) > _LONGEST_VERSION:
             raise InvalidRequestError("version is not a number")
-        return await issuer.interactions.answer(
+        return await self._issuer.interactions.answer(
             identifier,
             key.encode() if key else None,
             step=parameters.require("step"),
             version=int(version),
-            fields=_fields(parameters),
+            fields={name: parameters.all(name) for name in parameters if name not in _HIDDEN},
             facts=facts_of(http),
         )
 
-    def _fields(parameters: Parameters) -> Mapping[str, tuple[str, ...]]:
-        return {name: parameters.all(name) for name in parameters if name not in _HIDDEN}
+    def _path(self, identifier: str) -> str:
+        return f"{self._issuer.base_path}/interaction?i={identifier}"
 
-    def _path(identifier: str) -> str:
-        return f"{issuer.base_path}/interaction?i={identifier}"
-
-    def _render(http: Request, identifier: str, key: str, outcome: Ongoing | Finished) -> Response:
+    def _render(self, http: Request, identifier: str, key: str, outcome: Ongoing | Finished) -> Response:
         if isinstance(outcome, Finished):
-            response = modes[outcome.response.response_mode](issuer, outcome.response)
-        elif http.method == "POST" and not outcome.challenge.problem:
+            return self._modes[outcome.response.response_mode](self._issuer, outcome.response)
+        if http.method == "POST" and not outcome.challenge.problem:
             # Post, redirect, get: going back or reloading never posts a password again.
-            response = redirect(_path(identifier))
-        else:
-            state = outcome.state
-            target = state.request.redirect_uri if state.request else state.error.redirect_uri if state.error else ""
-            response = issuer.pages.challenge(
-                outcome.challenge,
-                brand=issuer.brand,
-                form=Form(
-                    action=_path(identifier),
-                    csrf=issuer.form_tokens.make(key, identifier),
-                    version=outcome.record.version,
-                    redirect_source=redirect_source(target),
-                    frame_ancestors=state.client.metadata.frame_ancestors,
-                ),
-                correlation_id=http.correlation_id,
-            )
-        if outcome.new_session is not None:
-            response.headers.append(issuer.cookies.set(issuer.cookies.session, outcome.new_session.cookie_value))
-        return response
-
-    return handle
+            return redirect(self._path(identifier))
+        state = outcome.state
+        target = state.request.redirect_uri if state.request else state.error.redirect_uri if state.error else ""
+        form = Form(
+            action=self._path(identifier),
+            csrf=self._issuer.form_tokens.make(key, identifier),
+            version=outcome.record.version,
+            redirect_source=redirect_source(target),
+            frame_ancestors=state.client.metadata.frame_ancestors,
+        )
+        return self._issuer.pages.challenge(
+            outcome.challenge, brand=self._issuer.brand, form=form, correlation_id=http.correlation_id
+        )

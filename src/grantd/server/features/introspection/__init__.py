@@ -3,7 +3,7 @@
 from grantd.core.specification import Specification
 from grantd.server.extension import Feature
 from grantd.server.extension.points import Endpoint
-from grantd.server.features.introspection.endpoint import build_introspection
+from grantd.server.features.introspection.endpoint import IntrospectionEndpoint
 
 FEATURE = Feature(
     name="introspection",
@@ -21,7 +21,7 @@ FEATURE = Feature(
             name="introspection",
             path="/introspect",
             methods=frozenset({"POST"}),
-            build=build_introspection,
+            build=IntrospectionEndpoint,
             metadata_member="introspection_endpoint",
             client_authentication=True,
         ),

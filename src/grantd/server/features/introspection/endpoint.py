@@ -13,7 +13,6 @@ from grantd.server.features.introspection.points import Caller, IntrospectionFor
 from grantd.server.http.forms import Parameters, form_body
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import json_response
-from grantd.server.http.routes import Handler
 from grantd.server.pipeline.model import TokenReference
 from grantd.server.pipeline.token_endpoint import forbid_query_credentials
 from grantd.server.pipeline.token_kinds import TokenKinds
@@ -28,53 +27,52 @@ _CACHED_ANSWERS = 4_096
 Write = Callable[[Caller, dict[str, Any]], bytes]
 
 
-def build_introspection(issuer: "Issuer") -> Handler:
-    """Return the handler of the introspection endpoint."""
-    kinds = TokenKinds(issuer)
-    formats = {f.media_type.encode(): f.build(issuer) for f in issuer.registry.of(IntrospectionFormat)}
-    answers: OrderedDict[tuple[str, str], tuple[Mapping[str, Any], bytes]] = OrderedDict()
+class IntrospectionEndpoint:
+    """One issuer's introspection endpoint, prepared at start."""
 
-    async def find(identifier: str) -> Party | None:
-        party = issuer.resource_parties.get(identifier)
-        if party is not None:
-            return party
-        client = await issuer.clients.find(identifier)
-        return None if client is None else party_of(client)
+    def __init__(self, issuer: "Issuer") -> None:
+        self._issuer = issuer
+        self._kinds = TokenKinds(issuer)
+        self._formats = {f.media_type.encode(): f.build(issuer) for f in issuer.registry.of(IntrospectionFormat)}
+        self._answers: OrderedDict[tuple[str, str], tuple[Mapping[str, Any], bytes]] = OrderedDict()
 
-    async def handle(http: Request) -> Response:
+    async def __call__(self, http: Request) -> Response:
+        """Answer whether a token lives, and what the caller may know of it."""
         forbid_query_credentials(http)
-        parameters = form_body(http, repeatable=frozenset(), limits=issuer.limits)
-        media_type, write = _wanted(http)
-        caller = await _authenticate(http, parameters, signed=write is not None)
+        parameters = form_body(http, repeatable=frozenset(), limits=self._issuer.limits)
+        media_type, write = self._wanted(http)
+        caller = await self._authenticate(http, parameters, signed=write is not None)
         token = parameters.require("token")
-        found = await kinds.find(token, parameters.get("token_type_hint"))
+        found = await self._kinds.find(token, parameters.get("token_type_hint"))
         reference = found[1] if found is not None and _may_know(caller, found[1]) else None
         if write is not None:
             members = _members(reference, caller) if reference is not None else {"active": False}
             headers = [(b"content-type", media_type), (b"cache-control", b"no-store")]
             return Response(200, headers=headers, body=write(caller, members))
-        if reference is None:
-            return json_response(200, _INACTIVE)
-        known = answers.get((token, caller.identifier))
-        if known is not None and known[0] is reference.claims:
-            return json_response(200, known[1])
-        body = msgspec.json.encode(_members(reference, caller))
-        answers[token, caller.identifier] = (reference.claims, body)
-        if len(answers) > _CACHED_ANSWERS:
-            answers.popitem(last=False)
-        return json_response(200, body)
+        return json_response(200, _INACTIVE if reference is None else self._plain(token, reference, caller))
 
-    def _wanted(http: Request) -> tuple[bytes, Write | None]:
+    def _plain(self, token: str, reference: TokenReference, caller: Caller) -> bytes:
+        # The words are kept, never the verdict: whether the token lives was just read from the store.
+        known = self._answers.get((token, caller.identifier))
+        if known is not None and known[0] is reference.claims:
+            return known[1]
+        body = msgspec.json.encode(_members(reference, caller))
+        self._answers[token, caller.identifier] = (reference.claims, body)
+        if len(self._answers) > _CACHED_ANSWERS:
+            self._answers.popitem(last=False)
+        return body
+
+    def _wanted(self, http: Request) -> tuple[bytes, Write | None]:
         accept = http.header(b"accept")
         if accept is not None:
-            for media_type, write in formats.items():
+            for media_type, write in self._formats.items():
                 if media_type in accept.lower():
                     return media_type, write
         return b"application/json", None
 
-    async def _authenticate(http: Request, parameters: Parameters, *, signed: bool) -> Caller:
+    async def _authenticate(self, http: Request, parameters: Parameters, *, signed: bool) -> Caller:
         # RFC 7662 section 2.3: 401; RFC 9701 section 5 keeps to the token endpoint's 400 for the signed form.
-        authenticated = await issuer.client_authentication(http, parameters, find, always_401=not signed)
+        authenticated = await self._issuer.client_authentication(http, parameters, self._find, always_401=not signed)
         if not authenticated.authenticated:
             # RFC 7662 section 2.1: a caller that only names itself may not fish for tokens.
             error = InvalidClientError("introspection needs client authentication")
@@ -83,9 +81,14 @@ def build_introspection(issuer: "Issuer") -> Handler:
         identifier = authenticated.party.identifier
         if authenticated.party.client is not None:
             return Caller(identifier, None)
-        return Caller(identifier, issuer.resource_servers[identifier])
+        return Caller(identifier, self._issuer.resource_servers[identifier])
 
-    return handle
+    async def _find(self, identifier: str) -> Party | None:
+        party = self._issuer.resource_parties.get(identifier)
+        if party is not None:
+            return party
+        client = await self._issuer.clients.find(identifier)
+        return None if client is None else party_of(client)
 
 
 def _may_know(caller: Caller, reference: TokenReference) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantd.jose.errors import JoseError
-from grantd.jose.verify import DecodedToken, Expectation, verify
 from grantd.jose.keys import VerificationKey
+from grantd.jose.verify import DecodedToken, Expectation, verify
 from grantd.server.pipeline.access_tokens import reference_of
 from grantd.server.pipeline.model import TokenReference
 

@@ -4,7 +4,7 @@ from grantd.core.specification import Specification
 from grantd.server.extension import Feature
 from grantd.server.extension.points import AuditEventTypes, GrantType, TokenKind
 from grantd.server.features.refresh_token.kind import build_recogniser, build_revoker
-from grantd.server.features.refresh_token.rotation import build_rotation
+from grantd.server.features.refresh_token.rotation import Rotation
 
 FEATURE = Feature(
     name="refresh_token",
@@ -18,7 +18,7 @@ FEATURE = Feature(
     ),
     summary="Each use gives a successor; a token that comes back after its successor was used ends the whole family.",
     contributions=(
-        GrantType(name="refresh_token", build=build_rotation),
+        GrantType(name="refresh_token", build=Rotation),
         TokenKind(name="refresh_token", build=build_recogniser, revoke=build_revoker),
         AuditEventTypes(
             types={"refresh.replayed": "A refresh token came back after its successor; family and grant were ended."}

@@ -3,7 +3,7 @@
 from grantd.core.specification import Specification
 from grantd.server.extension import Feature
 from grantd.server.extension.points import Endpoint
-from grantd.server.features.revocation.endpoint import build_revocation
+from grantd.server.features.revocation.endpoint import RevocationEndpoint
 
 FEATURE = Feature(
     name="revocation",
@@ -21,7 +21,7 @@ FEATURE = Feature(
             name="revocation",
             path="/revoke",
             methods=frozenset({"POST"}),
-            build=build_revocation,
+            build=RevocationEndpoint,
             cors="registered",
             metadata_member="revocation_endpoint",
             client_authentication=True,

@@ -3,7 +3,7 @@
 from grantd.core.specification import Specification
 from grantd.server.extension import Feature
 from grantd.server.extension.points import AuditEventTypes, Endpoint
-from grantd.server.features.sign_out.endpoint import build_sign_out
+from grantd.server.features.sign_out.endpoint import SignOutEndpoint
 
 FEATURE = Feature(
     name="sign_out",
@@ -20,7 +20,7 @@ FEATURE = Feature(
             name="sign_out",
             path="/sign-out",
             methods=frozenset({"GET", "POST"}),
-            build=build_sign_out,
+            build=SignOutEndpoint,
         ),
         AuditEventTypes(types={"session.ended": "A session was ended."}),
     ),
