@@ -10,6 +10,8 @@ from typing import Any, Literal
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
+from tests.support.asgi import Answer, UserAgent
+from tests.support.forms import form_of
 
 from grantd.core.clock import ManualClock
 from grantd.core.pkce import s256
@@ -27,8 +29,6 @@ from grantd.storage.migrations import upgrade
 from grantd.storage.port import Store
 from grantd.storage.records import Client, ClientMetadata, ResourceServer, SecretHash, User
 from grantd.storage.sqlite import SqliteStore
-from tests.support.asgi import Answer, UserAgent
-from tests.support.forms import form_of
 
 ISSUER = "https://login.harbour.example"
 TIDES = "https://tides.harbour.example/api"

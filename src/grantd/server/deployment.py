@@ -110,6 +110,7 @@ async def open_deployment(
     """Open the store, the keys and all issuers.
 
     Args:
+        settings: the checked configuration.
         clock: tells the time; the machine's by default.
         features: the features that may be installed.
         store: an open store instead of the configured one.

@@ -90,6 +90,8 @@ class ClientAuthentication:
         """Authenticate the caller of ``request``.
 
         Args:
+            request: the request, for its headers and certificate.
+            parameters: its decoded body.
             find: looks a party up among those whom the endpoint serves.
             always_401: the endpoint's own text asks for 401, whatever the method.
 
@@ -98,41 +100,38 @@ class ClientAuthentication:
             InvalidClientError: absent, unknown, wrong, or a method that is not the registered one.
             ThrottledError: too many failures.
         """
-        found: list[tuple[str, ClientAuthenticator, Credentials]] = []
-        for name, find_credentials, verify in self._methods:
-            found.extend((name, verify, credentials) for credentials in find_credentials(request, parameters))
-        header = request.header(b"authorization") is not None
-        if len(found) > 1:
-            # OAuth 2.1 sections 2.4 and 3.2.4.
-            raise InvalidRequestError("use one client authentication method in a request, not several")
         named = parameters.get("client_id")
-        if not found:
-            if header:
+        presented = self._present(request, parameters)
+        if presented is None:
+            if request.header(b"authorization") is not None:
                 raise self._refusal("this authentication scheme is not supported here", header=True)
             return await self._public(request, named, find, always_401=always_401)
-        method, verify, credentials = found[0]
+        method, verify, credentials = presented
         if named is not None and credentials.client_id and named != credentials.client_id:
             raise InvalidRequestError("client_id contradicts the credentials")
         identifier = credentials.client_id or named or ""
         self._refuse_throttled(identifier, request)
         party = await find(identifier)
-        reason = ""
-        if party is None:
-            reason = "unknown"
-            party = _NOBODY
-        verified = await verify(credentials, party, request)
-        if not reason:
-            if method not in party.methods:
-                reason = f"{method} is not its registered method"
-            elif not verified:
-                reason = "wrong credentials"
-            elif party.client is not None and party.client.status != "active":
-                reason = "disabled"
-        if reason:
+        # Unknown parties are verified too, so that an answer takes the same time.
+        verified = await verify(credentials, party or _NOBODY, request)
+        reason = _reason(party, method, verified=verified)
+        if party is None or reason:
             self._throttle.failed((identifier, request.client_address))
             self._on_failure(identifier, request, reason, method)
+            header = request.header(b"authorization") is not None
             raise self._refusal("client authentication failed", header=header or always_401, detail=reason)
         return Authenticated(party, authenticated=True)
+
+    def _present(self, request: Request, parameters: Parameters) -> tuple[str, ClientAuthenticator, Credentials] | None:
+        found = [
+            (name, verify, credentials)
+            for name, find_credentials, verify in self._methods
+            for credentials in find_credentials(request, parameters)
+        ]
+        if len(found) > 1:
+            # OAuth 2.1 sections 2.4 and 3.2.4.
+            raise InvalidRequestError("use one client authentication method in a request, not several")
+        return found[0] if found else None
 
     async def _public(self, request: Request, named: str | None, find: FindParty, *, always_401: bool) -> Authenticated:
         if named is None:
@@ -160,6 +159,20 @@ class ClientAuthentication:
             error.status = 401
             error.headers.append(self._challenge)
         return error
+
+
+def _reason(party: Party | None, method: str, *, verified: bool) -> str:
+    """Return why the caller is refused, for the log alone; empty when nothing is wrong."""
+    if party is None:
+        return "unknown"
+    # OAuth 2.1 section 2.4.2: the registered method and no other.
+    if method not in party.methods:
+        return f"{method} is not its registered method"
+    if not verified:
+        return "wrong credentials"
+    if party.client is not None and party.client.status != "active":
+        return "disabled"
+    return ""
 
 
 _NOBODY = Party(identifier="", methods=(), secrets=())

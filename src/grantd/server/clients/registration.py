@@ -1,4 +1,4 @@
-"""What a client has to be to be registered, by whichever road (command, seed file, later the admin API and RFC 7591)."""
+"""What a client has to be to be registered, by whichever road it comes (command line, seed file)."""
 
 import secrets
 from collections.abc import Mapping

@@ -156,6 +156,7 @@ class Interactions:
         """Write a new interaction, bound to a user agent.
 
         Args:
+            state: where the conversation begins.
             user_agent_key: secret that the user agent (or native app) holds; only its hash is kept.
         """
         issuer = self._issuer
@@ -194,8 +195,12 @@ class Interactions:
         """Take the answer to the current step.
 
         Args:
+            interaction_id: which interaction.
+            user_agent_key: what the user agent holds; its hash has to match.
             step: the step that was answered.
             version: the version of the interaction that the person saw.
+            fields: the answer, by field name.
+            facts: what is known about the message.
 
         Raises:
             InteractionGoneError: there is none.

@@ -86,6 +86,8 @@ class Minter:
         """Sign ``claims`` as a token of ``profile`` with the issuer's key.
 
         Args:
+            profile: name of an installed profile.
+            claims: all claims of the token.
             alg: signature algorithm; empty takes the issuer's default.
 
         Raises:
@@ -125,6 +127,11 @@ class AccessTokens:
         """Issue an access token for a grant that is on disk.
 
         Args:
+            client: whom it is issued to.
+            grant: what it rests on.
+            plan: scopes and audience.
+            now: seconds since the Unix epoch.
+            token_type: ``Bearer`` or the binding's.
             grant_id: the written grant (a standing grant may differ from the draft that ``grant`` is).
             confirmation: the ``cnf`` value of a sender-constrained token.
 

@@ -30,6 +30,8 @@ class Cascade:
 
         Args:
             by: what ``key`` identifies.
+            key: identifier of the grant, user, client or (hashed) session.
+            correlation_id: of the request that caused it.
             reason: stored with the grants and in the audit log (``code_replayed``, ``revoked_by_client``, …).
             actor: who caused it, for the audit log.
         """

@@ -141,6 +141,10 @@ def plan_authorization(
     """Decide what an authorization request asks for.
 
     Args:
+        index: the issuer's resource servers.
+        client: who asks.
+        issuer_default_scope: scope of requests that name none, where the client has no default of its own.
+        require_resource: whether ``resource`` may be left out.
         scopes: the parsed ``scope`` parameter, ``None`` when absent.
         resources: the ``resource`` parameters.
 
@@ -176,6 +180,9 @@ def plan_token(
     """Decide scopes and audience of one access token within a grant.
 
     Args:
+        index: the issuer's resource servers.
+        client: who asks.
+        require_resource: whether ``resource`` may be left out.
         granted_scopes: the grant's scopes.
         granted_resources: the grant's resources; empty lets the scopes decide.
         scopes: the parsed ``scope`` parameter of the token request, ``None`` when absent.

@@ -19,6 +19,7 @@ class TokenKinds:
         """Return the kind and the reference of an authentic, unexpired token of ours.
 
         Args:
+            token: what a client or resource server sent.
             hint: ``token_type_hint``; unknown values are ignored.
         """
         kinds = self._kinds

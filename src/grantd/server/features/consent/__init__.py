@@ -16,7 +16,7 @@ FEATURE = Feature(
         link="https://datatracker.ietf.org/doc/draft-ietf-oauth-v2-1/",
         prefixes=("OA21",),
     ),
-    summary="Scopes by resource in words, each to be refused alone; remembered only for clients that can be known again.",
+    summary="Scopes by resource in words, each to be refused alone; remembered only where that is safe.",
     contributions=(
         InteractionStep(name="consent", order=500, build=build_consent_step, silent_error="consent_required"),
         ConsentSection(name="scopes", order=100, build=build_scope_section),

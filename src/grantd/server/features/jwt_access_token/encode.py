@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def build_jwt_format(issuer: "Issuer") -> Callable[[Issuance, dict[str, Any]], str]:
-    """Return the encoder: ``typ`` ``at+jwt``, signed with the algorithm that the resource wants (RFC 9068 section 2.1)."""
+    """Return the encoder: ``typ`` ``at+jwt``, signed as the resource wants (RFC 9068 section 2.1)."""
     keys = issuer.keys
 
     def encode(issuance: Issuance, claims: dict[str, Any]) -> str:

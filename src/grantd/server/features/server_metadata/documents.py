@@ -70,7 +70,7 @@ def compose(issuer: "Issuer") -> dict[str, object]:
     return {
         name: value
         for name, value in document.items()
-        if name == "response_types_supported" or (value is not None and value != [] and value != "")
+        if name == "response_types_supported" or not (value is None or (isinstance(value, list | str) and not value))
     }
 
 
