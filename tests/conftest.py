@@ -1,3 +1,5 @@
+"""What every test shares."""
+
 import pytest
 
 

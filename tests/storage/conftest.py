@@ -2,12 +2,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.storage.samples import furnish
 
 from grantd.storage.memory import MemoryStore
 from grantd.storage.migrations import upgrade
 from grantd.storage.port import Store
 from grantd.storage.sqlite import SqliteStore
-from tests.storage.samples import furnish
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 from msgspec.structs import replace
+from tests.storage.samples import ISSUER, OTHER, a_client, a_resource_server, a_user
 
 from grantd.storage.port import DuplicateError, Store
-from tests.storage.samples import ISSUER, OTHER, a_client, a_resource_server, a_user
 
 pytestmark = pytest.mark.anyio
 

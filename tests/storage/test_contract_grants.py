@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.storage.samples import CODE, ISSUER, NOW, OTHER, a_client, a_family, a_grant, a_pending_grant, a_user
 
 from grantd.storage.port import DuplicateError, Store
 from grantd.storage.records import StandingGrant, TokenState
-from tests.storage.samples import CODE, ISSUER, NOW, OTHER, a_client, a_family, a_grant, a_pending_grant, a_user
 
 pytestmark = pytest.mark.anyio
 END = NOW + 500

@@ -5,9 +5,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from msgspec.structs import replace
-
-from grantd.storage.port import DuplicateError, Store, StoreUnavailableError
-from grantd.storage.records import Lease
 from tests.storage.samples import (
     ISSUER,
     NOW,
@@ -21,6 +18,9 @@ from tests.storage.samples import (
     an_event,
     an_interaction,
 )
+
+from grantd.storage.port import DuplicateError, Store, StoreUnavailableError
+from grantd.storage.records import Lease
 
 pytestmark = pytest.mark.anyio
 

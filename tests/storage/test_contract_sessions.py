@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
+from tests.storage.samples import ISSUER, NOW, OTHER, a_client, a_consent, a_session, a_user, an_interaction
 
 from grantd.storage.port import DuplicateError, Store
 from grantd.storage.records import SessionView
-from tests.storage.samples import ISSUER, NOW, OTHER, a_client, a_consent, a_session, a_user, an_interaction
 
 pytestmark = pytest.mark.anyio
 COOKIE = b"s" * 32
