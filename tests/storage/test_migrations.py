@@ -9,7 +9,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from grantd.server.settings.model import StoreSettings
 from grantd.storage import migrations
 from grantd.storage.memory import MemoryStore
 from grantd.storage.migrations import HEAD, current, downgrade, head, upgrade
@@ -120,25 +119,25 @@ def test_memory_has_no_schema() -> None:
 
 @pytest.mark.anyio
 async def test_opening(database: Path, tmp_path: Path) -> None:
-    assert isinstance(await open_store(StoreSettings(url="memory:")), MemoryStore)
-    store = await open_store(StoreSettings(url=f"sqlite:{database}"))
+    assert isinstance(await open_store("memory:"), MemoryStore)
+    store = await open_store(f"sqlite:{database}")
     assert isinstance(store, SqliteStore)
     await store.ping()
     await store.close()
     missing = tmp_path / "missing"
     with pytest.raises(SchemaError) as absent:
-        await open_store(StoreSettings(url=f"sqlite:{missing}"))
+        await open_store(f"sqlite:{missing}")
     assert str(absent.value) == f"there is no database at {str(missing)!r}: run `grantd migrate`"
     assert not missing.exists()
     apsw.Connection(str(database)).execute("UPDATE alembic_version SET version_num = 'r9'")
     with pytest.raises(SchemaError) as newer:
-        await open_store(StoreSettings(url=f"sqlite:{database}"))
+        await open_store(f"sqlite:{database}")
     assert str(newer.value) == (
         f"the database {str(database)!r} is at revision 'r9', this version needs {HEAD!r}: run `grantd migrate`"
     )
     missing.touch()
     with pytest.raises(SchemaError, match="has no revision"):
-        await open_store(StoreSettings(url=f"sqlite:{missing}"))
+        await open_store(f"sqlite:{missing}")
     missing.write_bytes(b"no database" * 100)
     with pytest.raises(StoreUnavailableError, match="cannot read"):
-        await open_store(StoreSettings(url=f"sqlite:{missing}"))
+        await open_store(f"sqlite:{missing}")

@@ -190,8 +190,7 @@ class Harbour:
         page = await agent.get(answer.location)
         assert page.status == 200, page.text
         form = form_of(page.text)
-        posted = await agent.post(form.action, {**form.hidden, "username": username, "password": password})
-        return posted
+        return await agent.post(form.action, {**form.hidden, "username": username, "password": password})
 
     async def decide(
         self, agent: UserAgent, answer: Answer, decision: Literal["allow", "deny"] = "allow", refuse: Iterable[str] = ()

@@ -126,7 +126,9 @@ async def open_deployment(
     available = tuple(features)
     registries = [compose(settings, issuer, available) for issuer in settings.issuers]
     sealer = sealer or load_sealer(settings.secrets)
-    store = store or await open_store(settings.store)
+    store = store or await open_store(
+        settings.store.url, synchronous=settings.store.synchronous, group_size=settings.store.group_size
+    )
     extra_types = {name for registry in registries for types in registry.of(AuditEventTypes) for name in types.types}
     audit = AuditLog(
         store,
