@@ -34,7 +34,7 @@ class OAuthError(Exception):
     """
 
     code: ClassVar[str] = "server_error"
-    status: ClassVar[int] = 400
+    status: int = 400
 
     def __init__(
         self,

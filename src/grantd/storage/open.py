@@ -1,10 +1,10 @@
 """Open the store that the settings name."""
 
 from pathlib import Path
+from typing import Literal
 
 import apsw
 
-from grantd.server.settings.model import StoreSettings
 from grantd.storage.memory import MemoryStore
 from grantd.storage.migrations import HEAD, current
 from grantd.storage.port import StoreUnavailableError
@@ -16,22 +16,26 @@ class SchemaError(Exception):
     """The database is not at the revision that this version needs; the message says what to run."""
 
 
-async def open_store(settings: StoreSettings) -> SqliteStore | MemoryStore:
+async def open_store(
+    url: str, *, synchronous: Literal["full", "normal"] = "full", group_size: int = 64
+) -> SqliteStore | MemoryStore:
     """Open the store.
 
     Args:
-        settings: where it is, how durable, how large its groups.
+        url: ``sqlite:PATH`` or ``memory:``.
+        synchronous: ``full`` has every acknowledged write on disk.
+        group_size: writes that share a transaction at most.
 
     Raises:
-        StoreUrlError: ``settings.url`` is wrong.
+        StoreUrlError: ``url`` is wrong.
         SchemaError: there is no database, or it is at another revision than this version's.
         StoreUnavailableError: the database cannot be read.
     """
-    url = parse(settings.url)
-    if url.scheme == "memory":
+    location = parse(url)
+    if location.scheme == "memory":
         return MemoryStore()
-    _require_head(url.path, settings.url)
-    return SqliteStore(url.path, synchronous=settings.synchronous, group_size=settings.group_size)
+    _require_head(location.path, url)
+    return SqliteStore(location.path, synchronous=synchronous, group_size=group_size)
 
 
 def _require_head(path: str, url: str) -> None:

@@ -129,12 +129,11 @@ authorization_grant = Table(
 )
 # A grant that has ended leaves these three; they serve lists and the cascade, which look at the others only.
 _open = authorization_grant.c.ended_at.is_(None)
-for _by in ("user", "client", "session"):
+# A client's may be many and are paged through by identifier; the others' are few and may stand as they came.
+for _by, _then in (("user", ()), ("client", ("grant_id",)), ("session", ())):
     Index(
         f"authorization_grant_{_by}",
-        authorization_grant.c.issuer,
-        authorization_grant.c[f"{_by}_id"],
-        authorization_grant.c.grant_id,
+        *(authorization_grant.c[_name] for _name in ("issuer", f"{_by}_id", *_then)),
         sqlite_where=_open & authorization_grant.c[f"{_by}_id"].is_not(None),
         postgresql_where=_open & authorization_grant.c[f"{_by}_id"].is_not(None),
     )

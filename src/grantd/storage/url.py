@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-SCHEMES = "`sqlite:PATH` and `memory:`"
-
 
 class StoreUrlError(ValueError):
     """The URL of the store cannot be understood; the message says what would be right."""
@@ -27,14 +25,18 @@ def parse(url: str) -> StoreUrl:
     """
     scheme, colon, rest = url.partition(":")
     if not colon:
-        raise StoreUrlError(f"store.url: {url!r} has no scheme; write {SCHEMES}, for example `sqlite:{url}`")
+        raise StoreUrlError(
+            f"store.url: {url!r} has no scheme; write `sqlite:PATH` or `memory:`, for example `sqlite:{url}`"
+        )
     if scheme == "memory":
         if rest:
             raise StoreUrlError(f"store.url: nothing may follow `memory:`, but {rest!r} does")
         return StoreUrl("memory", "")
     if scheme != "sqlite":
         # The rest may hold a password: it is not repeated.
-        raise StoreUrlError(f"store.url: {scheme!r} is not a store that this version has; it has {SCHEMES}")
+        raise StoreUrlError(
+            f"store.url: {scheme!r} is not a store that this version has; it has `sqlite:PATH` and `memory:`"
+        )
     if rest.startswith("//"):
         raise StoreUrlError(
             f"store.url: write the path right behind the colon, `sqlite:{rest.lstrip('/') or 'PATH'}` or "

@@ -40,6 +40,7 @@ class Seen:
 
     requests: list[Request] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    evil: bytes = b""
 
 
 @dataclass
@@ -59,10 +60,14 @@ def application(seen: Seen, limits: LimitSettings = LIMITS) -> EdgeApplication:
         await asyncio.sleep(0.2)
         return json_response(200, {"slow": True})
 
+    async def split(request: Request) -> Response:
+        return Response(200, headers=[(b"x-evil", seen.evil)])
+
     app = EdgeApplication(limits=limits, on_error=lambda _, error: seen.errors.append(error))
     app.add("as.example", "/metadata", Route(name="metadata", static=StaticEntity.of(b'{"issuer":1}')))
     app.add("as.example", "/token", Route(name="token", methods={"POST": token}))
     app.add("as.example", "/slow", Route(name="slow", methods={"GET": slow, "POST": slow}))
+    app.add("as.example", "/split", Route(name="split", methods={"GET": split}))
     return app
 
 

@@ -11,6 +11,7 @@ import pytest
 from grantd.core.errors import InvalidClientError, OAuthError
 from grantd.server.http.application import Access, EdgeApplication, Scope
 from grantd.server.http.cors import ANY_ORIGIN, registered_origins
+from grantd.server.http.exchange import CONTENT_LENGTH, HEADER_BLOCK
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import json_response
 from grantd.server.http.routes import Observe, Route, StaticEntity
@@ -167,6 +168,18 @@ async def test_head_of_a_document_and_of_a_handler() -> None:
     assert answer.status == 200
     assert answer.body == b""
     assert answer.header(b"content-length") != b"0"
+
+
+@pytest.mark.parametrize("header", [(b"x", b"a\r\nb"), (b"x", b"a\nb"), (b"x\r", b"a"), (b"x", b"\0")])
+async def test_a_document_with_a_splitting_header_is_refused(header: tuple[bytes, bytes]) -> None:
+    with pytest.raises(ValueError, match="CR, LF or NUL"):
+        StaticEntity.of(b"1", headers=[header])
+
+
+async def test_the_ready_head_says_what_the_headers_say() -> None:
+    start = (await ask(build(), METADATA_PATH)).messages[0]
+    assert start[HEADER_BLOCK] == b"".join(name + b": " + value + b"\r\n" for name, value in start["headers"])
+    assert start[CONTENT_LENGTH] == len(METADATA.body)
 
 
 async def test_a_document_may_change() -> None:

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from grantd.core.errors import InvalidRequestError, OAuthError, ServerError, TemporarilyUnavailableError
+from grantd.server.http.exchange import CONTENT_LENGTH, HEADER_BLOCK
 from grantd.server.http.lifespan import Hook, run_lifespan
 from grantd.server.http.messages import HeaderList, Request, Response
 from grantd.server.http.origin import CorrelationIds, TrustedProxies
@@ -170,14 +171,23 @@ class EdgeApplication:
             await _send(send, request, self._failure(request, error))
             return
         correlation_id = self._correlation_id(scope, fields)
-        status, headers, body = 200, entity.headers, entity.body
+        value = correlation_id.encode("ascii")
         tag = fields.get(b"if-none-match")
         if tag is not None and entity.matches(tag):
-            status, headers, body = 304, entity.not_modified_headers, b""
-        elif scope["method"] == "HEAD":
-            body = b""
-        fixed = [*headers, *route.static_cors, (b"x-correlation-id", correlation_id.encode("ascii"))]
-        await send({"type": "http.response.start", "status": status, "headers": fixed})
+            status, body = 304, b""
+            headers = [*entity.not_modified_headers, *route.static_cors, (b"x-correlation-id", value)]
+            await send({"type": "http.response.start", "status": 304, "headers": headers})
+        else:
+            status, body = 200, entity.body if scope["method"] == "GET" else b""
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [*entity.headers, *route.static_cors, (b"x-correlation-id", value)],
+                    HEADER_BLOCK: b"%b%bx-correlation-id: %b\r\n" % (entity.block, route.static_cors_block, value),
+                    CONTENT_LENGTH: len(entity.body),
+                }
+            )
         await send({"type": "http.response.body", "body": body})
         if route.observe is not None:
             route.observe(scope["method"], status, perf_counter() - started)

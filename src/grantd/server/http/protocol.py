@@ -24,6 +24,7 @@ CLIENT_CERTIFICATE: Final = "grantd.client_certificate"
 """Key in ``scope["extensions"]``: DER of the certificate that the TLS client proved to own."""
 
 _ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
+_CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive"})
 _PIPELINED = 32
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1_048_576
@@ -58,6 +59,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_count = 0
         self._has_host = False
+        self._ignoring_upgrade = False  # this head is read a second time
         self._raw_bytes = 0  # of the current message, without its first block
         self._body_bytes = 0
         self._refusal: tuple[int, str] | None = None
@@ -108,12 +110,14 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         self._raw_bytes += len(data)
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Nobody here speaks another protocol: the request is answered, what follows it is not read.
-            self.cycle.keep_alive = False
-            self._closing = True
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             status, sentence = self._refusal or (400, "Malformed HTTP request")
             self._refuse(status, sentence)
@@ -122,6 +126,24 @@ class EdgeProtocol(HttpToolsProtocol):
             self._refuse(431 if self._in_head else 400, "Too many bytes around the content")
         elif self._deadline is None and not self._closing and (self._begun or self._idle()):
             self._start_clock()
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Read a request with Upgrade again as one without (RFC 9110 section 7.8).
+
+        The parser takes what follows such a head for another protocol, so a body would be lost: clients that offer
+        ``h2c`` by default send token requests like that.
+        """
+        version = self.parser.get_http_version().encode("ascii")
+        head = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [option for option in value.split(b",") if option.strip().lower() in _CONNECTION_OPTIONS]
+                head.append(b"connection: %b\r\n" % b",".join(kept))
+            elif name != b"upgrade":
+                head.append(b"%b: %b\r\n" % (name, value))
+        self.parser = httptools.HttpRequestParser(self)
+        self._ignoring_upgrade = False
+        self._feed(b"".join([*head, b"\r\n", rest]))
 
     def _allowance(self) -> int:
         """Return how many raw bytes the current message may have: its head, its body, and framing in proportion.
@@ -173,13 +195,16 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check what only the whole head shows, then hand the request to the application."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._ignoring_upgrade = True
+            return
         version = self.parser.get_http_version()
         if version != "1.1":
             self._check_old_version(version)
         elif not self._has_host:
             # RFC 9112 section 3.2.
             self._leave(400, "The Host header field is missing")
-        if self.url[:1] != b"/" or b"#" in self.url:
+        if self.url[:1] != b"/" or b"#" in self.url or self.parser.should_upgrade():
             self._check_target()
         if len(self.pipeline) >= _PIPELINED:
             self._leave(429, "Too many requests in the pipeline")
@@ -242,6 +267,8 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Stop the clock of the body."""
+        if self._ignoring_upgrade:
+            return
         self._begun = False
         self._in_head = True
         if self._deadline is not None:
@@ -288,6 +315,7 @@ class EdgeProtocol(HttpToolsProtocol):
             or scheme.lower() not in {b"http", b"https"}
             or authority.lower() != host.lower()
             or b"#" in self.url
+            or self.parser.should_upgrade()
         ):
             self._leave(400, "The request target has a form that is not served here")
         self.url = self.url[len(scheme) + len(separator) + len(authority) :]

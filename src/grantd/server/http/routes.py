@@ -1,7 +1,7 @@
 """What an endpoint tells the edge about itself."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from grantd.server.http.cors import CorsPolicy
@@ -10,6 +10,20 @@ from grantd.server.http.messages import HeaderList, Request, Response
 Handler = Callable[[Request], Awaitable[Response]]
 Observe = Callable[[str, int, float], None]
 """Receives method, status and seconds of a finished request."""
+
+
+def render_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return headers as lines of a response head.
+
+    Raises:
+        ValueError: one of them holds CR, LF or NUL.
+    """
+    lines = []
+    for name, value in headers:
+        if any(octet in b"\r\n\0" for octet in name + value):
+            raise ValueError(f"the header {name!r} holds CR, LF or NUL")
+        lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +37,8 @@ class StaticEntity:
     headers: tuple[tuple[bytes, bytes], ...]
     not_modified_headers: tuple[tuple[bytes, bytes], ...]
     etag: bytes
+    block: bytes
+    """``headers`` as lines of a response head."""
 
     @classmethod
     def of(
@@ -40,11 +56,15 @@ class StaticEntity:
             content_type: its media type.
             max_age: how long caches may keep it, in seconds.
             headers: further headers.
+
+        Raises:
+            ValueError: a header holds CR, LF or NUL.
         """
         etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
         cached = ((b"cache-control", b"public, max-age=%d" % max_age), (b"etag", etag))
         content = ((b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body)))
-        return cls(body, (*content, *cached, *(headers or ())), cached, etag)
+        every = (*content, *cached, *(headers or ()))
+        return cls(body, every, cached, etag, render_headers(every))
 
     def matches(self, if_none_match: bytes) -> bool:
         """Tell whether a client that sends ``If-None-Match`` has this document (RFC 9110 section 13.1.2)."""
@@ -85,7 +105,17 @@ class Route:
 class PreparedRoute:
     """A route with everything that a request needs at hand."""
 
-    __slots__ = ("allow", "body_limit", "cors", "handlers", "name", "observe", "static", "static_cors")
+    __slots__ = (
+        "allow",
+        "body_limit",
+        "cors",
+        "handlers",
+        "name",
+        "observe",
+        "static",
+        "static_cors",
+        "static_cors_block",
+    )
 
     def __init__(self, route: Route, *, body_limit: int, observe: Observe | None) -> None:
         self.name = route.name
@@ -105,5 +135,6 @@ class PreparedRoute:
         self.static_cors: tuple[tuple[bytes, bytes], ...] = (
             () if route.cors is None else ((b"access-control-allow-origin", b"*"),)
         )
+        self.static_cors_block = render_headers(self.static_cors)
         methods = {"GET", "HEAD"} if self.static is not None else set(self.handlers)
         self.allow = ", ".join(sorted(methods | ({"OPTIONS"} if route.cors else set()))).encode()

@@ -110,7 +110,7 @@ class KeyRing:
                 continue
             kid = record.kid
             public[kid] = known_public.get(kid) or VerificationKey.from_jwk(record.public_jwk)
-            if record.retire_at is None or now < record.retire_at:
+            if record.sealed_private_key and (record.retire_at is None or now < record.retire_at):
                 private[kid] = known_private.get(kid) or self._unseal(record)
         self._public, self._private, self._records = public, private, tuple(records)
         self._state = self._build(now)

@@ -152,6 +152,8 @@ class IssuerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     service_documentation: str = ""
     op_policy_uri: str = ""
     op_tos_uri: str = ""
+    protected_resources: tuple[str, ...] = ()
+    """Resource identifiers to publish in the metadata (RFC 9728 section 4); empty keeps them private."""
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     keys: KeySettings = field(default_factory=KeySettings)

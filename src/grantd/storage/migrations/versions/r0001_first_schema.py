@@ -61,7 +61,7 @@ def upgrade() -> None:
     op.create_index(
         "authorization_grant_session",
         "authorization_grant",
-        ["issuer", "session_id", "grant_id"],
+        ["issuer", "session_id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL AND session_id IS NOT NULL"),
         postgresql_where=sa.text("ended_at IS NULL AND session_id IS NOT NULL"),
@@ -69,7 +69,7 @@ def upgrade() -> None:
     op.create_index(
         "authorization_grant_user",
         "authorization_grant",
-        ["issuer", "user_id", "grant_id"],
+        ["issuer", "user_id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL AND user_id IS NOT NULL"),
         postgresql_where=sa.text("ended_at IS NULL AND user_id IS NOT NULL"),

@@ -1,0 +1,1 @@
+"""Clients: finding them, registering them, and believing that a request is theirs."""

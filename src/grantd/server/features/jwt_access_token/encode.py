@@ -1,0 +1,20 @@
+"""Writing JWT access tokens."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from grantd.server.pipeline.model import Issuance
+
+if TYPE_CHECKING:
+    from grantd.server.issuer import Issuer
+
+
+def build_jwt_format(issuer: "Issuer") -> Callable[[Issuance, dict[str, Any]], str]:
+    """Return the encoder: ``typ`` ``at+jwt``, signed as the resource wants (RFC 9068 section 2.1)."""
+    keys = issuer.keys
+
+    def encode(issuance: Issuance, claims: dict[str, Any]) -> str:
+        alg = issuance.plan.resource_server.access_token_signing_alg
+        return keys.compact_signer("at+jwt", alg or None).sign(claims)
+
+    return encode
