@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 import httpx2
 import uvicorn
-from grantd.resource.errors import InvalidTokenError
-from grantd.resource.keys import IssuerKeys
-from grantd.resource.verifier import AccessTokenVerifier
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
+
+from grantd.resource.errors import InvalidTokenError
+from grantd.resource.keys import IssuerKeys
+from grantd.resource.verifier import AccessTokenVerifier
 
 _MAX_BYTES = 65_536
 
