@@ -6,7 +6,8 @@ failures counted, one answer for every reason.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from grantd.core.errors import InvalidClientError, InvalidRequestError, OAuthError
 from grantd.server.extension.points import ClientAuthenticationMethod, ClientAuthenticator, Credentials, Party
@@ -27,8 +28,7 @@ class ThrottledError(OAuthError):
     status = 429
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
+class Authenticated(Struct, frozen=True):
     """Who called: ``authenticated`` is false for a public client, which only named itself."""
 
     party: Party
