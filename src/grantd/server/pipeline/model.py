@@ -233,12 +233,14 @@ class Challenge:
         view: typed data of the step, the same for pages and JSON.
         problem: key of a message about the last answer, or empty.
         status: HTTP status of a page that shows it.
+        retry_after: seconds to wait before the next answer, or ``None``.
     """
 
     step: str
     view: object
     problem: str = ""
     status: int = 200
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
