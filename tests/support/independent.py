@@ -1,8 +1,10 @@
 """Reads our tokens with joserfc, a reader that was not written here, from nothing but what the server publishes."""
 
+import warnings
 from typing import Any
 
 from joserfc import jwt
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import KeySet
 
 from tests.support.asgi import Answer
@@ -28,7 +30,11 @@ async def published_keys(h: Harbour) -> KeySet:
 
 async def read_jwt(h: Harbour, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Verify a JWT with the published keys; return its header and its claims."""
-    decoded = jwt.decode(token, await published_keys(h), algorithms=ALGORITHMS)
+    keys = await published_keys(h)
+    with warnings.catch_warnings():
+        # RFC 9864 gives EdDSA with Ed25519 a name of its own; receivers know the old one.
+        warnings.simplefilter("ignore", SecurityWarning)
+        decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
     return decoded.header, decoded.claims
 
 
