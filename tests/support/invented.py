@@ -35,7 +35,9 @@ def _bind(_issuer: "Issuer") -> Callable[[Request], Awaitable[tuple[dict[str, An
 
 BINDING = invented(
     "invented_binding",
-    SenderBinding(name="invented", present=lambda request: request.header(KEY_HEADER.encode()) is not None, build=_bind),
+    SenderBinding(
+        name="invented", present=lambda request: request.header(KEY_HEADER.encode()) is not None, build=_bind
+    ),
 )
 """Binds tokens to the key that a header names, without proof."""
 

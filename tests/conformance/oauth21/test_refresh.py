@@ -193,7 +193,8 @@ async def sign_out(h: Harbour, agent: UserAgent) -> None:
 
 @pytest.mark.req("OA21-107")
 @pytest.mark.parametrize(
-    ("policy", "ended"), [("none", {WEB: False, SPA: False}), ("public", {WEB: False, SPA: True}), ("all", {WEB: True, SPA: True})]
+    ("policy", "ended"),
+    [("none", {WEB: False, SPA: False}), ("public", {WEB: False, SPA: True}), ("all", {WEB: True, SPA: True})],
 )
 async def test_sign_out_ends_refresh_tokens_by_policy(policy: Any, ended: dict[str, bool]) -> None:
     async with harbour(sessions=SessionSettings(end_grants_on_sign_out=policy)) as h:

@@ -271,7 +271,12 @@ async def test_unknown_grants_are_unsupported(h: Harbour, grant: str) -> None:
 @pytest.mark.req("OA21-109")
 @pytest.mark.parametrize(
     ("client_id", "grant"),
-    [(WEB, "client_credentials"), (SERVICE, "authorization_code"), (SERVICE, "refresh_token"), (SPA, "client_credentials")],
+    [
+        (WEB, "client_credentials"),
+        (SERVICE, "authorization_code"),
+        (SERVICE, "refresh_token"),
+        (SPA, "client_credentials"),
+    ],
 )
 async def test_grants_outside_the_registration_are_unauthorized(h: Harbour, client_id: str, grant: str) -> None:
     form = {"grant_type": grant, "code": "x", "refresh_token": "x", "code_verifier": VERIFIER, "scope": "cranes.read"}

@@ -164,7 +164,12 @@ async def test_bad_body_credentials_are_401(h: Harbour) -> None:
 async def test_dead_tokens_look_alike(h: Harbour, make: Callable[[Harbour], Awaitable[str]]) -> None:
     answer = await h.agent().post(h.url("introspection"), {"token": await make(h)}, basic(RESOURCE_SERVER))
     assert (answer.status, answer.body) == (200, INACTIVE)
-    assert {name for name, _ in answer.headers} == {"content-type", "cache-control", "content-length", "x-correlation-id"}
+    assert {name for name, _ in answer.headers} == {
+        "content-type",
+        "cache-control",
+        "content-length",
+        "x-correlation-id",
+    }
 
 
 @pytest.mark.req("INTR-04")

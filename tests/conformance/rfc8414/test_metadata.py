@@ -166,7 +166,9 @@ async def test_identifiers_are_compared_code_point_by_code_point(h: Harbour) -> 
     await h.put_client(composed, (await client_metadata(h)))
     form = {"grant_type": "client_credentials", "scope": "cranes.read"}
     secret = f"{composed}-secret-of-at-least-32-characters"
-    assert (await h.agent().post(h.url("token"), {**form, "client_id": composed, "client_secret": secret})).status == 200
+    assert (
+        await h.agent().post(h.url("token"), {**form, "client_id": composed, "client_secret": secret})
+    ).status == 200
     for other in (unicodedata.normalize("NFD", composed), composed.upper(), f"{composed} "):
         answer = await h.agent().post(h.url("token"), {**form, "client_id": other, "client_secret": secret})
         assert_error(answer, "invalid_client")

@@ -59,7 +59,9 @@ async def test_resource_may_be_repeated(h: Harbour) -> None:
 
 
 @pytest.mark.req("RI-05")
-@pytest.mark.parametrize(("resource", "scope", "asking"), [(TIDES, "tides.read", "rs-tides"), (CRANES, "cranes.read", "rs-cranes")])
+@pytest.mark.parametrize(
+    ("resource", "scope", "asking"), [(TIDES, "tides.read", "rs-tides"), (CRANES, "cranes.read", "rs-cranes")]
+)
 async def test_audience_is_the_exact_resource(h: Harbour, resource: str, scope: str, asking: str) -> None:
     answer = await h.redeem(await h.code(resource=resource, scope=scope))
     assert await audience(h, answer) == resource
