@@ -75,6 +75,7 @@ class ClientAuthentication:
         on_failure: Callable[[str, Request, str, str], None],
     ) -> None:
         self._methods = tuple((method.name, method.find, verify) for method, verify in methods)
+        self._header_methods = frozenset(method.name for method, _ in methods if method.reads_authorization)
         self._throttle = throttle
         self._on_failure = on_failure
         self._challenge = (b"www-authenticate", f'Basic realm="{realm}", charset="UTF-8"'.encode())
@@ -131,6 +132,9 @@ class ClientAuthentication:
         if len(found) > 1:
             # OAuth 2.1 sections 2.4 and 3.2.4.
             raise InvalidRequestError("use one client authentication method in a request, not several")
+        if found and found[0][0] not in self._header_methods and request.header(b"authorization") is not None:
+            # The same: whatever its scheme is, the header is an attempt of its own.
+            raise InvalidRequestError("authenticate by the Authorization header or by the body, not by both")
         return found[0] if found else None
 
     async def _public(self, request: Request, named: str | None, find: FindParty, *, always_401: bool) -> Authenticated:

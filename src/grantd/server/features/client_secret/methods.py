@@ -25,7 +25,7 @@ def find_basic(request: Request, _parameters: Parameters) -> tuple[Credentials, 
     headers = request.header_all(b"authorization")
     found = []
     for header in headers:
-        if header[:6].lower() != b"basic ":
+        if header.split(b" ", 1)[0].lower() != b"basic":
             continue
         try:
             text = b64decode(header[6:].strip(), validate=True).decode() if len(header) <= _LONGEST_HEADER else ""
