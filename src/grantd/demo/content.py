@@ -35,7 +35,7 @@ def content(demo: Demo) -> SeedFile:
                 client_uri=demo.page,
                 redirect_uris=(LOOPBACK_REDIRECT, demo.callback),
                 grant_types=both,
-                token_endpoint_auth_method="none",
+                token_endpoint_auth_method="none",  # noqa: S106 - a method, no password
                 application_type="native",
             ),
             SeedClient(

@@ -66,7 +66,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _client(client: SeedClient, key: str, source: str, problems: list[Problem]) -> SeedClient:
     if client.secret and client.client_secret:
         problems.append(Problem(f"{key}.secret", source, "is given beside client_secret", "keep one of the two"))
-    return replace(client, client_secret=client.client_secret or client.secret, secret="")  # noqa: S106 - empty
+    return replace(client, client_secret=client.client_secret or client.secret, secret="")
 
 
 def _resource_server(server: SeedResourceServer, key: str, source: str, problems: list[Problem]) -> SeedResourceServer:
@@ -96,4 +96,4 @@ def _user(user: SeedUser, key: str, path: Path, problems: list[Problem]) -> Seed
         return user
     if not password:
         problems.append(Problem(f"{key}.password_file", str(path), f"names {str(file)!r}, which is empty", "fill it"))
-    return replace(user, password=password, password_file="")  # noqa: S106 - empty
+    return replace(user, password=password, password_file="")
