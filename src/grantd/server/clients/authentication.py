@@ -6,7 +6,8 @@ failures counted, one answer for every reason.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from grantd.core.errors import InvalidClientError, InvalidRequestError, OAuthError
 from grantd.server.extension.points import ClientAuthenticationMethod, ClientAuthenticator, Credentials, Party
@@ -27,8 +28,7 @@ class ThrottledError(OAuthError):
     status = 429
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
+class Authenticated(Struct, frozen=True):
     """Who called: ``authenticated`` is false for a public client, which only named itself."""
 
     party: Party
@@ -123,15 +123,14 @@ class ClientAuthentication:
         return Authenticated(party, authenticated=True)
 
     def _present(self, request: Request, parameters: Parameters) -> tuple[str, ClientAuthenticator, Credentials] | None:
-        found = [
-            (name, verify, credentials)
-            for name, find_credentials, verify in self._methods
-            for credentials in find_credentials(request, parameters)
-        ]
-        if len(found) > 1:
-            # OAuth 2.1 sections 2.4 and 3.2.4.
-            raise InvalidRequestError("use one client authentication method in a request, not several")
-        return found[0] if found else None
+        found = None
+        for name, find_credentials, verify in self._methods:
+            for credentials in find_credentials(request, parameters):
+                if found is not None:
+                    # OAuth 2.1 sections 2.4 and 3.2.4.
+                    raise InvalidRequestError("use one client authentication method in a request, not several")
+                found = (name, verify, credentials)
+        return found
 
     async def _public(self, request: Request, named: str | None, find: FindParty, *, always_401: bool) -> Authenticated:
         if named is None:
