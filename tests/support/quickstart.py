@@ -113,10 +113,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def start_quickstart(folder: Path) -> Iterator[Quickstart]:
     """Run ``grantd dev`` in a folder until the block ends.
 
-    Three neighbouring ports are taken: the server's, and those of the demo API and the demo MCP server that the
-    quickstart registers beside it.
+    Four neighbouring ports are taken: the server's, and those of the demo API, of the demo MCP server that the
+    quickstart registers, and of the demo client's page.
     """
-    port = free_ports(3)
+    port = free_ports(4)
     data = folder / "data"
     log = folder / "quickstart.log"
     command = [sys.executable, "-m", "grantd", "dev", "--host", "127.0.0.1", "--port", str(port), "--data", str(data)]

@@ -1,6 +1,7 @@
 """``grantd keys``."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,7 @@ def create_sealing_key(file: Path) -> None:
     show(f"{file} holds a new sealing key (mode 0600); name it in secrets.sealing_key_file and keep a copy safe")
 
 
-def _run(config: Path | None, issuer: str, work: Any) -> None:
-    import asyncio
-
+def _run(config: Path | None, issuer: str, work: Callable[[Deployment, str], Awaitable[None]]) -> None:
     async def run() -> None:
         async with opened(config) as deployment:
             await work(deployment, choose_issuer([one.identifier for one in deployment.issuers], issuer))
@@ -108,7 +107,7 @@ def state_of(record: SigningKeyRecord, signing: bool, now: int) -> str:  # noqa:
 
 def _print(records: Sequence[SigningKeyRecord], now: int, *, json: bool) -> None:
     signers = {record.kid for alg in {r.alg for r in records} if (record := signing_record(records, alg, now))}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "kid": record.kid,
             "alg": record.alg,

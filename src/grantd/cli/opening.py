@@ -27,6 +27,11 @@ from grantd.storage.url import StoreUrlError
 
 T = TypeVar("T")
 
+_OTHER_SEALING_KEY = (
+    "the sealing key is not the one that this database was made with: put that one into "
+    "secrets.sealing_key_file (an older key goes behind the new one, on a line of its own)"
+)
+
 
 def actor() -> str:
     """Return who runs this process, for the audit log: the account of the operating system, not of the environment."""
@@ -47,10 +52,7 @@ def explain(error: BaseException) -> tuple[list[str], int] | None:  # noqa: PLR0
         case RefusedError():
             return error.problems, FAILED
         case UnsealError():
-            return [
-                "the sealing key is not the one that this database was made with: put that one into "
-                "secrets.sealing_key_file (an older key goes behind the new one, on a line of its own)"
-            ], FAILED
+            return [_OTHER_SEALING_KEY], FAILED
         case SchemaError() | SealingKeyError() | AdministrationError() | KeyChangeConflictError():
             return [str(error)], FAILED
         case StoreUnavailableError():
@@ -91,10 +93,11 @@ def choose(identifiers: Sequence[str], wanted: str) -> str:
         return identifiers[0]
     if wanted in identifiers:
         return wanted
-    listed = ", ".join(identifiers)
     if wanted:
-        fail(f"the settings have no issuer {wanted!r}; they have {listed}", code=WRONG_USE)
-    fail(f"the settings have {len(identifiers)} issuers; name one with --issuer: {listed}", code=WRONG_USE)
+        problem = f"the settings have no issuer {wanted!r}; they have"
+    else:
+        problem = f"the settings have {len(identifiers)} issuers; name one with --issuer:"
+    return fail(f"{problem} {', '.join(identifiers)}", code=WRONG_USE)
 
 
 @asynccontextmanager

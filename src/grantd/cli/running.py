@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import typer
@@ -161,12 +162,40 @@ def run(
     configure(settings.log)
     operations = Operations()
     server = ObservedServer(settings, operations)
-    application = server.application
     if settings.metrics.port:
         sides = (
             *sides,
             SideListener(application=operations, host=settings.metrics.host, port=settings.metrics.port),
         )
+
+    try:
+        sock = listen(settings.server.host, settings.server.port)
+    except OSError as error:
+        fail(_cannot_listen(settings.server.host, settings.server.port, error), code=FAILED)
+    try:
+        _serve(server, sock, sides, on_listening)
+    except (SystemExit, OSError) as error:
+        if server.failure is not None:
+            _fail_start(server.failure, error)
+        if isinstance(error, SystemExit):
+            raise
+        beside = ", ".join(f"{one.host}:{one.port}" for one in sides)
+        fail(f"cannot listen beside the server, on {beside}: {error.strerror or error}", code=FAILED)
+    if server.failure is not None:
+        _fail_start(server.failure, None)
+    _log.info("stopped")
+
+
+def _serve(
+    server: ObservedServer,
+    sock: socket,
+    sides: Sequence[SideListener],
+    on_listening: Callable[[str, int], None] | None,
+) -> None:
+    # Starts, ends and failures are told here, once; uvicorn would add lines that say less.
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.addFilter(lambda _: server.failure is None)
+    uvicorn_log.setLevel(max(logging.WARNING, uvicorn_log.level))
 
     def listening(address: str, number: int) -> None:
         _log.info("listening", host=address, port=number)
@@ -174,30 +203,17 @@ def run(
             on_listening(address, number)
 
     def drain() -> None:
-        application.draining = True
-        _log.info("draining", seconds=settings.server.limits.drain_seconds)
+        server.application.draining = True
+        _log.info("draining", seconds=server.settings.server.limits.drain_seconds)
 
-    # Starts, ends and failures are told here, once; uvicorn would add lines that say less.
-    uvicorn_log = logging.getLogger("uvicorn.error")
-    uvicorn_log.addFilter(lambda _: server.failure is None)
-    uvicorn_log.setLevel(max(logging.WARNING, uvicorn_log.level))
-    try:
-        sock = listen(settings.server.host, settings.server.port)
-    except OSError as error:
-        fail(_cannot_listen(settings.server.host, settings.server.port, error), code=FAILED)
-    try:
-        serve(application, settings.server, sock=sock, sides=sides, on_listening=listening, on_draining=drain)
-    except SystemExit as end:
-        if server.failure is None:
-            raise
-        _fail_start(server.failure, end)
-    except OSError as error:
-        if server.failure is None:
-            side = ", ".join(f"{one.host}:{one.port}" for one in sides)
-            fail(f"cannot listen beside the server (on {side}): {error.strerror or error}", code=FAILED)
-        raise
-    if server.failure is not None:
-        _fail_start(server.failure, None)
+    serve(
+        server.application,
+        server.settings.server,
+        sock=sock,
+        sides=sides,
+        on_listening=listening,
+        on_draining=drain,
+    )
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

@@ -50,6 +50,7 @@ class NotesApi:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         method, path = scope["method"], scope["path"]
+        content: object
         if path == "/notes" and method in {"GET", "HEAD"}:
             status, content = 200, self._read(scope[TOKEN_KEY])
         elif path == "/notes" and method == "POST":
@@ -95,7 +96,7 @@ def protected_api(demo: Demo) -> ProtectedResource:
 
 
 async def _body(receive: Any) -> bytes | None:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")

@@ -2,6 +2,7 @@
 
 from grantd.demo.folder import (
     LOOPBACK_REDIRECT,
+    MCP_SERVER,
     PASSWORD,
     PUBLIC_CLIENT,
     RESOURCE_SERVER,
@@ -15,7 +16,7 @@ from grantd.server.administration.seed.model import SeedClient, SeedResourceServ
 
 
 def content(demo: Demo) -> SeedFile:
-    """Return the demo's API, clients and person, as a seed file would hold them."""
+    """Return the demo's APIs, clients and person, as a seed file would hold them."""
     both = ("authorization_code", "refresh_token")
     return SeedFile(
         resource_servers=(
@@ -25,7 +26,14 @@ def content(demo: Demo) -> SeedFile:
                 identifiers=(demo.resource,),
                 scopes=SCOPES,
                 default=True,
-                secret=demo.resource_server_secret,
+                secret=demo.api_secret,
+            ),
+            SeedResourceServer(
+                resource_server_id=MCP_SERVER,
+                name="Demo MCP server",
+                identifiers=(demo.mcp_resource,),
+                scopes=SCOPES,
+                secret=demo.mcp_secret,
             ),
         ),
         clients=(
@@ -35,7 +43,7 @@ def content(demo: Demo) -> SeedFile:
                 client_uri=demo.page,
                 redirect_uris=(LOOPBACK_REDIRECT, demo.callback),
                 grant_types=both,
-                token_endpoint_auth_method="none",
+                token_endpoint_auth_method="none",  # noqa: S106 - a method, no password
                 application_type="native",
             ),
             SeedClient(

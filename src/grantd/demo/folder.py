@@ -16,6 +16,7 @@ PASSWORD = "correct horse battery staple"
 PUBLIC_CLIENT = "demo-client"
 SERVICE_CLIENT = "demo-service"
 RESOURCE_SERVER = "demo-api"
+MCP_SERVER = "demo-mcp"
 SCOPES = {"notes.read": "read your notes", "notes.write": "add notes"}
 LOOPBACK_REDIRECT = "http://127.0.0.1/callback"
 _FILE_BYTES = 65_536
@@ -31,15 +32,17 @@ class Demo:
 
     Args:
         folder: where everything is kept.
-        port: of the server; the API has the next one, the client page the one after.
+        port: of the server; the API has the next one, then come the MCP server and the client page.
         service_secret: secret of the confidential client.
-        resource_server_secret: secret of the API.
+        api_secret: secret of the API.
+        mcp_secret: secret of the MCP server.
     """
 
     folder: Path
     port: int
     service_secret: str
-    resource_server_secret: str
+    api_secret: str
+    mcp_secret: str
 
     @property
     def issuer(self) -> str:
@@ -52,9 +55,14 @@ class Demo:
         return f"http://localhost:{self.port + 1}/"
 
     @property
+    def mcp_resource(self) -> str:
+        """Identifier of the MCP server of ``examples/mcp``, which is registered and started by whoever wants it."""
+        return f"http://localhost:{self.port + 2}/mcp"
+
+    @property
     def page(self) -> str:
         """Address of the client page."""
-        return f"http://localhost:{self.port + 2}/"
+        return f"http://localhost:{self.port + 3}/"
 
     @property
     def callback(self) -> str:
@@ -91,8 +99,8 @@ def open_folder(folder: Path, *, host: str, port: int) -> Demo:
         key = folder / "sealing.key"
         if not key.exists():
             create_sealing_key_file(key)
-        service, resource_server = _secrets(folder / "demo.toml")
-        demo = Demo(folder=folder.resolve(), port=port, service_secret=service, resource_server_secret=resource_server)
+        service, api, mcp = _secrets(folder / "demo.toml")
+        demo = Demo(folder=folder.resolve(), port=port, service_secret=service, api_secret=api, mcp_secret=mcp)
         _write(folder / "demo.toml", _credentials(demo))
         _write(demo.settings_file, _settings(demo, host))
     except OSError as error:
@@ -100,13 +108,18 @@ def open_folder(folder: Path, *, host: str, port: int) -> Demo:
     return demo
 
 
-def _secrets(path: Path) -> tuple[str, str]:
+def _secrets(path: Path) -> tuple[str, str, str]:
     if not path.exists():
-        return secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        return secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     try:
         with path.open("rb") as file:
             content = tomllib.loads(file.read(_FILE_BYTES).decode())
-        return str(content["service_client"]["client_secret"]), str(content["resource_server"]["secret"])
+        servers = content["resource_servers"]
+        return (
+            str(content["clients"][SERVICE_CLIENT]["secret"]),
+            str(servers[RESOURCE_SERVER]["secret"]),
+            str(servers[MCP_SERVER]["secret"]),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise DemoFolderError(f"{path} cannot be read ({error}); remove it to have new secrets made") from error
 
@@ -137,19 +150,21 @@ client_page = {_quoted(demo.page)}
 username = {_quoted(USERNAME)}
 password = {_quoted(PASSWORD)}
 
-[public_client]
-client_id = {_quoted(PUBLIC_CLIENT)}
+[clients.{PUBLIC_CLIENT}]
 redirect_uris = {_quoted([LOOPBACK_REDIRECT, demo.callback])}
 
-[service_client]
-client_id = {_quoted(SERVICE_CLIENT)}
-client_secret = {_quoted(demo.service_secret)}
+[clients.{SERVICE_CLIENT}]
+secret = {_quoted(demo.service_secret)}
 redirect_uris = {_quoted([LOOPBACK_REDIRECT])}
 
-[resource_server]
-resource_server_id = {_quoted(RESOURCE_SERVER)}
-secret = {_quoted(demo.resource_server_secret)}
+[resource_servers.{RESOURCE_SERVER}]
 identifier = {_quoted(demo.resource)}
+secret = {_quoted(demo.api_secret)}
+scopes = {_quoted(list(SCOPES))}
+
+[resource_servers.{MCP_SERVER}]
+identifier = {_quoted(demo.mcp_resource)}
+secret = {_quoted(demo.mcp_secret)}
 scopes = {_quoted(list(SCOPES))}
 """
 

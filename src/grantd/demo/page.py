@@ -111,16 +111,14 @@ class ClientPage:
     async def callback(self, request: Request) -> Response:
         """Take the authorization response."""
         _, session = self._session(request)
+        pending = None
+        if session is not None:
+            # The state is used up, whatever comes of it.
+            pending, session.pending = session.pending, None
         response, twice = _parameters(request.query)
         try:
-            # OAuth 2.1 section 4.1.2: no parameter comes twice.
-            if twice:
-                raise ClientError("The answer has a parameter twice.")
-            # The state is used up, whatever comes of it.
-            pending, session_ = (None, None) if session is None else (session.pending, session)
-            if session_ is not None:
-                session_.pending = None
-            tokens = await self._client.finish(pending, response)
+            # OAuth 2.1 section 4.1.2: no parameter comes twice; such a response answers nothing.
+            tokens = await self._client.finish(pending, {} if twice else response)
         except ClientError as error:
             key, session = self._renew(request)
             session.problem = str(error)

@@ -31,7 +31,7 @@ def run(*, host: str, port: int, data: Path | None) -> None:
 
     Args:
         host: address to listen on.
-        port: of the server; the API takes the next one, the client page the one after.
+        port: of the server; the API takes the next one, the client page the third after it.
         data: the folder, or ``None`` for the default one.
     """
     try:
@@ -47,7 +47,7 @@ def run(*, host: str, port: int, data: Path | None) -> None:
         settings,
         sides=(
             SideListener(application=protected_api(demo), host=host, port=port + 1),
-            SideListener(application=ClientPage(demo).application(), host=host, port=port + 2),
+            SideListener(application=ClientPage(demo).application(), host=host, port=port + 3),
         ),
         on_listening=lambda _host, _port: show(greeting(demo)),
     )
@@ -86,6 +86,7 @@ grantd is running. Open the demo client and sign in:
   Issuer          {demo.issuer}
   Metadata        {demo.issuer}/.well-known/oauth-authorization-server
   Demo API        {demo.resource}
+  MCP server      {demo.mcp_resource}  (registered; examples/mcp starts one)
   Data            {demo.folder}
   Credentials     {demo.folder / "demo.toml"}
 

@@ -20,6 +20,7 @@ from grantd.server.extension.points import (
 )
 from grantd.server.extension.registry import select
 from grantd.server.issuer import Issuer, Neighbours
+from grantd.server.keys.changes import key_events
 from grantd.server.keys.keyring import KeyRing
 from grantd.server.keys.lifecycle import KeyLifecycle
 from grantd.server.keys.sealing import KEY_BYTES, Sealer, load_sealer
@@ -168,10 +169,13 @@ async def open_deployment(
             clock=clock,
             longest_token_lifetime=longest,
         )
-        await lifecycle.ensure_default()
+        before = await store.list_keys(issuer_settings.issuer)
+        records = await lifecycle.ensure_default()
+        for event in key_events(issuer_settings.issuer, before, records, now=clock.now()):
+            audit.record(event)
         ring = KeyRing(
             issuer_settings.issuer,
-            await store.list_keys(issuer_settings.issuer),
+            records,
             settings=issuer_settings.keys,
             sealer=sealer,
             clock=clock,

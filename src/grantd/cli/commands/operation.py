@@ -29,7 +29,7 @@ def dev(
     *,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=1, max=65_533, help="Port of the server; the demo takes the next two.")
+        int, typer.Option(min=1, max=65_532, help="Port of the server; the demo takes the next three.")
     ] = 9400,
     data: Annotated[
         Path | None,

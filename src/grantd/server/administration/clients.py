@@ -79,7 +79,8 @@ class ClientAdministration(Change):
         self.require_room()
         client_id = client_id or random_id()
         problems = self.check(client_id, metadata)
-        secrets, made = (), ""
+        secrets: tuple[SecretHash, ...] = ()
+        made = ""
         if metadata.token_endpoint_auth_method in SECRET_METHODS:
             secrets, made = self._first_secret(secret, problems)
         elif secret:
