@@ -1,12 +1,13 @@
-"""What the requirement tests share: a running server."""
+"""What every conformance test shares."""
 
 from collections.abc import AsyncIterator
 
 import pytest
+
 from tests.support.harness import Harbour, harbour
 
 
 @pytest.fixture
 async def h() -> AsyncIterator[Harbour]:
-    async with harbour() as running:
-        yield running
+    async with harbour() as started:
+        yield started

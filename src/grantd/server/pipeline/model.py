@@ -1,11 +1,9 @@
 """The values that pass between the steps of a flow."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-from msgspec import field as struct_field
+from msgspec import Struct, field
 
 from grantd.core.errors import OAuthError
 from grantd.server.http.forms import Parameters
@@ -33,8 +31,8 @@ class AuthorizationRequest(Struct, kw_only=True):
     scopes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
-    evidence: dict[str, Any] = struct_field(default_factory=dict)
-    extras: dict[str, str] = struct_field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, str] = field(default_factory=dict)
 
     @property
     def silent(self) -> bool:
@@ -42,8 +40,7 @@ class AuthorizationRequest(Struct, kw_only=True):
         return "none" in self.prompt
 
 
-@dataclass(slots=True, kw_only=True)
-class AuthorizationDraft:
+class AuthorizationDraft(Struct, kw_only=True):
     """An authorization request under examination: the parameters as they came, the request as far as it is trusted."""
 
     issuer: "Issuer"
@@ -52,8 +49,7 @@ class AuthorizationDraft:
     request: AuthorizationRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationResponse:
+class AuthorizationResponse(Struct, frozen=True, kw_only=True):
     """What goes to the redirect URI, before a response mode gives it its form."""
 
     client_id: str
@@ -62,8 +58,7 @@ class AuthorizationResponse:
     parameters: tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class GrantDraft:
+class GrantDraft(Struct, kw_only=True):
     """A decision that becomes a grant: consent sections and features shape it before it is written."""
 
     request: AuthorizationRequest
@@ -77,8 +72,7 @@ class GrantDraft:
     consent: dict[str, Any] | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class TokenRequest:
+class TokenRequest(Struct, kw_only=True):
     """A token request whose client is authenticated."""
 
     issuer: "Issuer"
@@ -94,8 +88,7 @@ class TokenRequest:
     token_type: str = "Bearer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPlan:
+class TokenPlan(Struct, frozen=True, kw_only=True):
     """Where an access token will be used and what for: decided before anything is claimed."""
 
     scopes: tuple[str, ...]
@@ -103,8 +96,7 @@ class TokenPlan:
     resource_server: ResourceServer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True):
     """The outcome of a won claim.
 
     Args:
@@ -116,8 +108,7 @@ class Claimed:
     refresh_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """What a grant type established from evidence, with nothing consumed yet.
 
     Args:
@@ -133,8 +124,7 @@ class Prepared:
     claim: Callable[[TokenPlan], Awaitable[Claimed]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Issuance:
+class Issuance(Struct, kw_only=True):
     """An access token in the making; contributions read it and add claims."""
 
     issuer: "Issuer"
@@ -148,8 +138,7 @@ class Issuance:
     token_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenReference:
+class TokenReference(Struct, frozen=True, kw_only=True):
     """A token of ours that was recognised: authentic, and not expired.
 
     Args:
@@ -201,13 +190,12 @@ class InteractionState(Struct, kw_only=True):
     request: AuthorizationRequest | None = None
     error: PendingError | None = None
     session_id: bytes | None = None
-    results: dict[str, Any] = struct_field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
     fresh_sign_in: bool = False
     created_at: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class InteractionContext:
+class InteractionContext(Struct, kw_only=True):
     """An interaction at run time, as steps see it."""
 
     issuer: "Issuer"
@@ -224,8 +212,7 @@ class InteractionContext:
         return self.state.client
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
+class Challenge(Struct, frozen=True, kw_only=True):
     """What the person (or the native app that asks for it) has to answer next.
 
     Args:
@@ -243,8 +230,7 @@ class Challenge:
     retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authentication:
+class Authentication(Struct, frozen=True, kw_only=True):
     """A successful sign-in.
 
     Args:
@@ -258,16 +244,14 @@ class Authentication:
     acr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """The step is done; ``authentication`` starts a session, ``result`` is kept under the step's name."""
 
     result: Any = None
     authentication: Authentication | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """The answer was no good: show the step again with a message (``problem`` is its key)."""
 
     problem: str
@@ -275,15 +259,13 @@ class Retry:
     retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """The interaction ends with an error for the client."""
 
     error: OAuthError
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Another server or device has to act first; ask again after ``seconds``."""
 
     seconds: int
@@ -293,8 +275,7 @@ class Wait:
 StepResult = Advance | Retry | Stop | Wait
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentItem:
+class ConsentItem(Struct, frozen=True, kw_only=True):
     """One thing that the person allows or not.
 
     Args:
@@ -312,8 +293,7 @@ class ConsentItem:
     checked: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentContent:
+class ConsentContent(Struct, frozen=True, kw_only=True):
     """What a section shows.
 
     Args:

@@ -14,7 +14,7 @@ from grantd.server.features.consent.scopes import NO_RESOURCE, scopes_by_resourc
 from grantd.server.pipeline.browser import client_view
 from grantd.server.pipeline.model import Advance, Challenge, ConsentContent, InteractionContext, Retry, StepResult, Stop
 from grantd.server.pipeline.pages import ConsentView
-from grantd.server.pipeline.refresh import is_public
+from grantd.server.pipeline.refresh import is_public, may_refresh
 from grantd.storage.records import AuditEvent, Consent
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ConsentStep:
             raise AccessDeniedError("there is nothing to decide")
         lifetimes = self._issuer.settings.lifetimes
         lasting = None
-        if "refresh_token" in context.client.metadata.grant_types and context.client.metadata.refresh_tokens:
+        if may_refresh(self._issuer, context.client):
             lasting = lifetimes.refresh_token_public if is_public(context.client) else lifetimes.refresh_token
         target = urlsplit(request.redirect_uri)
         return Challenge(
