@@ -218,7 +218,13 @@ class Interactions:
             return Ongoing(
                 record,
                 context.state,
-                Challenge(step=challenge.step, view=challenge.view, problem=result.problem, status=result.status),
+                Challenge(
+                    step=challenge.step,
+                    view=challenge.view,
+                    problem=result.problem,
+                    status=result.status,
+                    retry_after=result.retry_after,
+                ),
             )
         if isinstance(result, Stop):
             await self._take(record)

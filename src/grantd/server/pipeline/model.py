@@ -220,12 +220,14 @@ class Challenge(Struct, frozen=True, kw_only=True):
         view: typed data of the step, the same for pages and JSON.
         problem: key of a message about the last answer, or empty.
         status: HTTP status of a page that shows it.
+        retry_after: seconds to wait before the next answer, or ``None``.
     """
 
     step: str
     view: object
     problem: str = ""
     status: int = 200
+    retry_after: int | None = None
 
 
 class Authentication(Struct, frozen=True, kw_only=True):

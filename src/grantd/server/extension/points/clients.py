@@ -56,6 +56,8 @@ class ClientAuthenticationMethod(Contribution):
         parameters: body parameters that it reads.
         find: returns the credentials if the request presents this method, else ``None``; pure.
         build: makes the verifier.
+        reads_authorization: whether it reads the ``Authorization`` header; beside any other method that header is a
+            second attempt.
         signing_algorithms: for JWT methods, what ``…_auth_signing_alg_values_supported`` lists.
     """
 
@@ -63,6 +65,7 @@ class ClientAuthenticationMethod(Contribution):
     parameters: frozenset[str]
     find: Callable[[Request, Parameters], tuple[Credentials, ...]]
     build: Callable[["Issuer"], ClientAuthenticator]
+    reads_authorization: bool = False
     signing_algorithms: tuple[str, ...] = ()
 
     def claims(self) -> tuple[Claim, ...]:

@@ -64,6 +64,8 @@ def compose(issuer: "Issuer") -> dict[str, object]:
     document["op_policy_uri"] = settings.op_policy_uri
     document["op_tos_uri"] = settings.op_tos_uri
     document["protected_resources"] = list(settings.protected_resources)
+    # OpenID Connect Discovery section 3: left out it would mean true; a feature that fetches request objects says so.
+    document["request_uri_parameter_supported"] = False
     for metadata in registry.of(Metadata):
         document.update(metadata.members(issuer))
     # RFC 8414 section 3.2: members with zero elements are left out; response_types_supported is required.
