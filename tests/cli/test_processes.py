@@ -164,8 +164,9 @@ def test_what_dev_prints_works(quickstart: Quickstart) -> None:
     assert len(commands) == 2
     words = shlex.split(commands[0])
     user, secret = words[words.index("-u") + 1].split(":")
-    form = [tuple(words[i + 1].split("=", 1)) for i, word in enumerate(words) if word == "-d"]
-    answer = httpx.post(words[-1], data=dict(form), auth=(user, secret), trust_env=False)
+    pairs = [words[i + 1].partition("=") for i, word in enumerate(words) if word == "-d"]
+    form = {name: value for name, _, value in pairs}
+    answer = httpx.post(words[-1], data=form, auth=(user, secret), trust_env=False)
     assert answer.status_code == 200, answer.text
     bearer = {"authorization": f"Bearer {answer.json()['access_token']}"}
     notes = shlex.split(commands[1])[-1]
