@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -63,7 +64,8 @@ def test_help_is_quick_and_loads_no_server(arguments: tuple[str, ...]) -> None:
     )
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        # CPU time: what other processes of the machine do must not decide.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(  # noqa: S603 - the program above
             [sys.executable, "-c", program, *arguments, "--help"],
             env={"PYTHONPATH": str(ROOT / "src")},
@@ -71,7 +73,8 @@ def test_help_is_quick_and_loads_no_server(arguments: tuple[str, ...]) -> None:
             text=True,
             check=True,
         )
-        seconds.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert "Usage:" in done.stdout
         assert done.stderr.strip() == "[]"
     assert min(seconds) < 0.4
