@@ -17,8 +17,6 @@ from grantd.storage.records import Client
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
-CORE_PARAMETERS = frozenset({"client_id", "redirect_uri", "response_type", "response_mode", "state"})
-
 
 class UntrustedRequestError(Exception):
     """The request cannot be answered by redirect: the person gets a page (OAuth 2.1 section 4.1.2.1).

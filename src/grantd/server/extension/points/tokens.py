@@ -100,8 +100,13 @@ class TokenProfile(Contribution):
     bindable: bool = True
 
     def claims(self) -> tuple[Claim, ...]:
-        """Own the name and the ``typ``."""
-        return (Claim("token profile", self.name), Claim("token typ", self.typ))
+        """Own the name, the ``typ`` and the profile's own claims, which nobody else may say then."""
+        own = self.claim_names | {"cnf"} if self.bindable else self.claim_names
+        return (
+            Claim("token profile", self.name),
+            Claim("token typ", self.typ),
+            *(Claim(f"claim of {self.name}", name) for name in sorted(own)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
