@@ -89,11 +89,11 @@ class DoctorCheck(Contribution):
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsSection(Contribution):
-    """Settings of a feature, under ``feature_settings.<feature>`` of an issuer.
+    """Settings of a feature, under ``feature_settings.<feature>`` of an issuer; ``Issuer.feature_settings`` has them.
 
     Args:
         feature: the feature's name.
-        model: a frozen msgspec Struct that forbids unknown fields.
+        model: a frozen msgspec Struct that forbids unknown fields; its ``__post_init__`` may raise ``ValueError``.
     """
 
     feature: str
