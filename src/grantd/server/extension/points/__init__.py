@@ -45,6 +45,7 @@ from grantd.server.extension.points.tokens import (
 from grantd.server.extension.points.upkeep import (
     AuditEventTypes,
     DoctorCheck,
+    Ending,
     Finding,
     LifecycleListener,
     PeriodicJob,
@@ -66,6 +67,7 @@ __all__ = [
     "Credentials",
     "DoctorCheck",
     "Document",
+    "Ending",
     "Endpoint",
     "Finding",
     "GrantHandler",
