@@ -95,11 +95,17 @@ class TokenRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPlan:
-    """Where an access token will be used and what for: decided before anything is claimed."""
+class Reach:
+    """Where a token will be used and what for: decided before anything is claimed."""
 
     scopes: tuple[str, ...]
     audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPlan(Reach):
+    """The reach of an access token: its audience are resources of one resource server's kind."""
+
     resource_server: ResourceServer
 
 
@@ -118,7 +124,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a grant type established from evidence, with nothing consumed yet.
+    """An access token that a grant type found due on evidence, with nothing consumed yet.
 
     Args:
         grant: the grant, or its draft when the claim will write it.
@@ -133,19 +139,65 @@ class Prepared:
     claim: Callable[[TokenPlan], Awaitable[Claimed]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedProfileToken:
+    """A token of another profile (a transaction token, an ID-JAG) that is due, with nothing consumed yet.
+
+    The resource directory, the access token's claims and refresh tokens have no part in it.
+
+    Args:
+        profile: name of the ``TokenProfile``: it decides ``typ``, the claims allowed, the longest life, ``token_type``
+            and whether the sender's key is bound.
+        issued_token_type: URN of RFC 8693 section 3.
+        grant: what the token rests on.
+        reach: its scopes and its audience, as they will stand in it.
+        claims: what it says beside ``iss``, ``aud``, ``iat``, ``exp`` and ``jti``, which are set where the profile has
+            them.
+        expires_at: when it ends, in seconds since the Unix epoch; ``None`` for the profile's longest life.
+        claim: consumes the evidence, atomically, and returns the identifier of the grant on disk; raises the error of
+            the loser.
+    """
+
+    profile: str
+    issued_token_type: str
+    grant: Grant
+    reach: Reach
+    claims: dict[str, Any]
+    expires_at: int | None = None
+    claim: Callable[[], Awaitable[str]]
+
+
 @dataclass(slots=True, kw_only=True)
 class Issuance:
-    """An access token in the making; contributions read it and add claims."""
+    """A token in the making; contributions read it and add claims.
+
+    Args:
+        grant: what it rests on; a draft may have another identifier than ``grant_id``.
+        confirmation: the ``cnf`` that it will carry, or ``None``.
+        token_type: of the response.
+    """
 
     issuer: "Issuer"
     client: Client
     grant: Grant
-    plan: TokenPlan
+    plan: Reach
     jti: str
     now: int
     expires_at: int
     confirmation: dict[str, Any] | None
     token_type: str
+
+    @property
+    def grant_id(self) -> str:
+        """The grant on disk that the token points to."""
+        return self.jti.partition(".")[0]
+
+
+@dataclass(slots=True, kw_only=True)
+class AccessTokenIssuance(Issuance):
+    """An access token in the making."""
+
+    plan: TokenPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ from grantd.server.extension.points.tokens import (
     TokenContribution,
     TokenKind,
     TokenProfile,
+    TokenResponseHeader,
     TokenResponseMember,
 )
 from grantd.server.extension.points.upkeep import (
@@ -93,5 +94,6 @@ __all__ = [
     "TokenContribution",
     "TokenKind",
     "TokenProfile",
+    "TokenResponseHeader",
     "TokenResponseMember",
 ]
