@@ -260,12 +260,18 @@ class InteractionState(Struct, kw_only=True):
 
 @dataclass(slots=True, kw_only=True)
 class InteractionContext:
-    """An interaction at run time, as steps see it."""
+    """An interaction at run time, as steps see it.
+
+    Args:
+        interaction_id: key of what a step keeps between two messages (a code that it sent, a request that it waits
+            for); empty while nobody has been asked anything.
+    """
 
     issuer: "Issuer"
     state: InteractionState
     session: SessionView | None
     now: int
+    interaction_id: str = ""
     address: str = ""
     user_agent: str = ""
     correlation_id: str = ""
@@ -285,12 +291,14 @@ class Challenge:
         view: typed data of the step, the same for pages and JSON.
         problem: key of a message about the last answer, or empty.
         status: HTTP status of a page that shows it.
+        retry_after: seconds to wait before the next answer, or ``None``.
     """
 
     step: str
     view: object
     problem: str = ""
     status: int = 200
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +342,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Another server or device has to act first; ask again after ``seconds``."""
+    """Another server or device has to act first; ask again after ``seconds``.
+
+    A person's browser is redirected and sees what ``present`` returns then, so that has to be a ``WaitView`` meanwhile.
+    """
 
     seconds: int
     view: object = None
