@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from grantd.core.random import random_id
 from grantd.server.extension.points import PeriodicJob
+from grantd.server.keys.changes import key_events
 from grantd.server.observe.logs import get_logger
 from grantd.storage.records import Lease
 
@@ -82,8 +83,11 @@ class Upkeep:
         """Carry out what is due for the signing keys of every issuer."""
 
         async def run(_lease: Lease) -> None:
-            for lifecycle in self._deployment.key_lifecycles.values():
-                await lifecycle.ensure_all()
+            for identifier, lifecycle in self._deployment.key_lifecycles.items():
+                before = await self._store.list_keys(identifier)
+                after = await lifecycle.ensure_all()
+                for event in key_events(identifier, before, after, now=self._clock.now()):
+                    self._deployment.neighbours.audit.record(event)
 
         await self._leased("keys", KEY_SECONDS, run)
         await self.poll()

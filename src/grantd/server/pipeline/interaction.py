@@ -7,7 +7,7 @@ answers, and receives the authorization response at the end. Everything between 
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -219,7 +219,13 @@ class Interactions:
             return Ongoing(
                 record,
                 context.state,
-                replace(challenge, problem=result.problem, status=result.status, retry_after=result.retry_after),
+                Challenge(
+                    step=challenge.step,
+                    view=challenge.view,
+                    problem=result.problem,
+                    status=result.status,
+                    retry_after=result.retry_after,
+                ),
             )
         if isinstance(result, Stop):
             await self._take(record)

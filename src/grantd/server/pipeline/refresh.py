@@ -1,8 +1,13 @@
 """Which grants get refresh tokens, and how long those live. Shared by every grant type that may hand one out."""
 
+from typing import TYPE_CHECKING
+
 from grantd.core.random import random_id
 from grantd.server.pipeline.model import TokenRequest
 from grantd.storage.records import Client, Grant, RefreshFamily
+
+if TYPE_CHECKING:
+    from grantd.server.issuer import Issuer
 
 _SHARED_SECRETS = frozenset({"client_secret_basic", "client_secret_post"})
 
@@ -17,10 +22,19 @@ def is_public(client: Client) -> bool:
     return method == "none" or (metadata.application_type == "native" and method in _SHARED_SECRETS)
 
 
+def may_refresh(issuer: "Issuer", client: Client) -> bool:
+    """Return whether a client gets refresh tokens: its registration decides (OAuth 2.1 section 3.2.3).
+
+    Where no feature takes refresh tokens, none is handed out.
+    """
+    metadata = client.metadata
+    offered = "refresh_token" in issuer.registry.names
+    return offered and metadata.refresh_tokens and "refresh_token" in metadata.grant_types
+
+
 def refreshes(request: TokenRequest, grant: Grant) -> bool:
-    """Return whether a grant gets a refresh token: the client's registration decides (OAuth 2.1 section 3.2.3)."""
-    metadata = request.client.metadata
-    return metadata.refresh_tokens and "refresh_token" in metadata.grant_types and grant.user_id is not None
+    """Return whether a grant gets a refresh token: it needs a person behind it."""
+    return grant.user_id is not None and may_refresh(request.issuer, request.client)
 
 
 def idle_lifetime(request: TokenRequest) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
+
 from grantd.server.extension.feature import Claim, Contribution
 from grantd.server.http.forms import Parameters
 from grantd.server.http.messages import Request
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """What a request presents as client authentication.
 
     Args:
@@ -36,8 +37,7 @@ class ClientAuthenticator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Party(Struct, frozen=True, kw_only=True):
     """A registered client or resource server, as client authentication sees it."""
 
     identifier: str
@@ -56,6 +56,8 @@ class ClientAuthenticationMethod(Contribution):
         parameters: body parameters that it reads.
         find: returns the credentials if the request presents this method, else ``None``; pure.
         build: makes the verifier.
+        reads_authorization: whether it reads the ``Authorization`` header; beside any other method that header is a
+            second attempt.
         signing_algorithms: for JWT methods, what ``…_auth_signing_alg_values_supported`` lists.
     """
 
@@ -63,6 +65,7 @@ class ClientAuthenticationMethod(Contribution):
     parameters: frozenset[str]
     find: Callable[[Request, Parameters], tuple[Credentials, ...]]
     build: Callable[["Issuer"], ClientAuthenticator]
+    reads_authorization: bool = False
     signing_algorithms: tuple[str, ...] = ()
 
     def claims(self) -> tuple[Claim, ...]:

@@ -22,7 +22,11 @@ FEATURE = Feature(
     summary="Clients and resource servers may prove themselves by a secret in the header or in the body.",
     contributions=(
         ClientAuthenticationMethod(
-            name="client_secret_basic", parameters=frozenset(), find=find_basic, build=build_secret_verifier
+            name="client_secret_basic",
+            parameters=frozenset(),
+            find=find_basic,
+            build=build_secret_verifier,
+            reads_authorization=True,
         ),
         ClientAuthenticationMethod(
             name="client_secret_post",

@@ -24,7 +24,7 @@ def find_basic(request: Request, _parameters: Parameters) -> tuple[Credentials, 
     """
     found: list[Credentials] = []
     for name, header in request.headers:
-        if name != b"authorization" or header[:6].lower() != b"basic ":
+        if name != b"authorization" or header.split(b" ", 1)[0].lower() != b"basic":
             continue
         try:
             text = b64decode(header[6:].strip(), validate=True).decode() if len(header) <= _LONGEST_HEADER else ""

@@ -13,6 +13,7 @@ from grantd.server.pipeline.model import Advance, Authentication, InteractionCon
 from grantd.server.pipeline.pages import PasswordView
 from grantd.server.throttle import Throttle
 from grantd.storage.records import AuditEvent, User
+from grantd.storage.rows import fold
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
@@ -42,7 +43,8 @@ class PasswordSignIn:
             return Retry("form_incomplete")
         issuer = self._issuer
         # Failures count for the name from one address, so that a stranger elsewhere cannot lock the person out.
-        key = (username.casefold(), context.address)
+        # The name counts as the store compares it: no other spelling gives new guesses.
+        key = (fold(username), context.address)
         retry_after = self._throttle.blocked(key)
         if retry_after is not None:
             issuer.metrics.sign_in("throttled").inc()

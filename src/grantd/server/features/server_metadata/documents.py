@@ -96,6 +96,8 @@ def compose(issuer: "Issuer") -> dict[str, object]:
         if not members.keys() <= metadata.names:
             raise CompositionError(f"metadata members {sorted(members.keys() - metadata.names)} are given by no owner")
         document.update(members)
+    # OpenID Connect Discovery section 3: left out it would mean true; a feature that fetches request objects says so.
+    document.setdefault("request_uri_parameter_supported", False)
     # RFC 8414 section 3.2: members with zero elements are left out; response_types_supported is required.
     return {
         name: value

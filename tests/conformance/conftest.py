@@ -1,0 +1,13 @@
+"""What every conformance test shares."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.harness import Harbour, harbour
+
+
+@pytest.fixture
+async def h() -> AsyncIterator[Harbour]:
+    async with harbour() as started:
+        yield started
