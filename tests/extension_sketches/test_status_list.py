@@ -36,7 +36,8 @@ async def value(port: Harbour, token: str) -> int:
     assert listed.claims["sub"] == said["uri"]
     text = listed.claims["status_list"]["lst"]
     bits = zlib.decompress(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    return bits[said["idx"] // 8] >> said["idx"] % 8 & 1
+    bit: int = bits[said["idx"] // 8] >> said["idx"] % 8 & 1
+    return bit
 
 
 async def test_every_token_has_an_index_of_its_own_also_under_load(port: Harbour) -> None:

@@ -176,6 +176,7 @@ TRANSACTIONS = Feature(
         ClientMetadataMember(
             name="txn_token_allowed", check=lambda v: None if isinstance(v, bool) else "is no boolean"
         ),
+        ClientMetadataMember(name="workload_id", check=lambda v: None if isinstance(v, str) else "is no text"),
         TokenExchange(
             requested_token_type=TXN_TOKEN, subject_token_types=frozenset({ACCESS_TOKEN}), build=TransactionTokens
         ),
