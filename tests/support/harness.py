@@ -309,9 +309,10 @@ async def harbour(
     path: Path | None = None,
     features: Iterable[Feature] = FEATURES,
     identifiers: tuple[str, ...] = (ISSUER,),
+    drafts: dict[str, str] | None = None,
     **issuer_settings: Any,
 ) -> AsyncIterator[Harbour]:
-    """Start a server; ``issuer_settings`` are members of ``IssuerSettings``."""
+    """Start a server; ``drafts`` names versions, ``issuer_settings`` are members of ``IssuerSettings``."""
     clock = ManualClock()
     store: Store
     if kind == "sqlite":
@@ -326,7 +327,8 @@ async def harbour(
         issuers=tuple(
             IssuerSettings(**{"issuer": identifier, "name": "Harbour", "keys": keys, **issuer_settings})
             for identifier in identifiers
-        )
+        ),
+        drafts=drafts or {},
     )
     passwords = PasswordHasherPool(workers=1, parameters=QUICK)
     user = None

@@ -9,14 +9,13 @@ from grantd.core.clock import Clock, SystemClock
 from grantd.server.accounts.passwords import PasswordHasherPool
 from grantd.server.catalogue import FEATURES
 from grantd.server.extension import Feature, Registry
-from grantd.server.extension.feature import CompositionError
+from grantd.server.extension.feature_settings import read_feature_settings
 from grantd.server.extension.points import (
     AuditEventTypes,
     ClientAuthenticationMethod,
     Document,
     Endpoint,
     GrantType,
-    SettingsSection,
 )
 from grantd.server.extension.registry import select
 from grantd.server.issuer import Issuer, Neighbours
@@ -36,14 +35,12 @@ def compose(settings: Settings, issuer: IssuerSettings, features: Iterable[Featu
     """Compose the features of one issuer.
 
     Raises:
-        CompositionError: they do not fit together, or security rests on one that is missing.
+        CompositionError: they do not fit together, security rests on one that is missing, or a feature's settings
+            are wrong.
     """
     registry = Registry(select(features, wanted=issuer.features, drafts=settings.drafts))
     registry.require()
-    sections = {section.feature for section in registry.of(SettingsSection)}
-    unknown = sorted(issuer.feature_settings.keys() - sections)
-    if unknown:
-        raise CompositionError(f"feature_settings.{unknown[0]} belongs to no installed feature that has settings")
+    read_feature_settings(registry, issuer.feature_settings)
     return registry
 
 

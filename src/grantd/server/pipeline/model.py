@@ -88,11 +88,16 @@ class TokenRequest(Struct, kw_only=True):
     token_type: str = "Bearer"
 
 
-class TokenPlan(Struct, frozen=True, kw_only=True):
-    """Where an access token will be used and what for: decided before anything is claimed."""
+class Reach(Struct, frozen=True, kw_only=True):
+    """Where a token will be used and what for: decided before anything is claimed."""
 
     scopes: tuple[str, ...]
     audience: tuple[str, ...]
+
+
+class TokenPlan(Reach, frozen=True, kw_only=True):
+    """The reach of an access token: its audience are resources of one resource server's kind."""
+
     resource_server: ResourceServer
 
 
@@ -109,7 +114,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """What a grant type established from evidence, with nothing consumed yet.
+    """An access token that a grant type found due on evidence, with nothing consumed yet.
 
     Args:
         grant: the grant, or its draft when the claim will write it.
@@ -124,18 +129,62 @@ class Prepared(Struct, frozen=True, kw_only=True):
     claim: Callable[[TokenPlan], Awaitable[Claimed]]
 
 
+class PreparedProfileToken(Struct, frozen=True, kw_only=True):
+    """A token of another profile (a transaction token, an ID-JAG) that is due, with nothing consumed yet.
+
+    The resource directory, the access token's claims and refresh tokens have no part in it.
+
+    Args:
+        profile: name of the ``TokenProfile``: it decides ``typ``, the claims allowed, the longest life, ``token_type``
+            and whether the sender's key is bound.
+        issued_token_type: URN of RFC 8693 section 3.
+        grant: what the token rests on.
+        reach: its scopes and its audience, as they will stand in it.
+        claims: what it says beside ``iss``, ``aud``, ``iat``, ``exp`` and ``jti``, which are set where the profile has
+            them.
+        expires_at: when it ends, in seconds since the Unix epoch; ``None`` for the profile's longest life.
+        claim: consumes the evidence, atomically, and returns the identifier of the grant on disk; raises the error of
+            the loser.
+    """
+
+    profile: str
+    issued_token_type: str
+    grant: Grant
+    reach: Reach
+    claims: dict[str, Any]
+    expires_at: int | None = None
+    claim: Callable[[], Awaitable[str]]
+
+
 class Issuance(Struct, kw_only=True):
-    """An access token in the making; contributions read it and add claims."""
+    """A token in the making; contributions read it and add claims.
+
+    Args:
+        grant: what it rests on; a draft may have another identifier than ``grant_id``.
+        confirmation: the ``cnf`` that it will carry, or ``None``.
+        token_type: of the response.
+    """
 
     issuer: "Issuer"
     client: Client
     grant: Grant
-    plan: TokenPlan
+    plan: Reach
     jti: str
     now: int
     expires_at: int
     confirmation: dict[str, Any] | None
     token_type: str
+
+    @property
+    def grant_id(self) -> str:
+        """The grant on disk that the token points to."""
+        return self.jti.partition(".")[0]
+
+
+class AccessTokenIssuance(Issuance, kw_only=True):
+    """An access token in the making."""
+
+    plan: TokenPlan
 
 
 class TokenReference(Struct, frozen=True, kw_only=True):
@@ -196,12 +245,18 @@ class InteractionState(Struct, kw_only=True):
 
 
 class InteractionContext(Struct, kw_only=True):
-    """An interaction at run time, as steps see it."""
+    """An interaction at run time, as steps see it.
+
+    Args:
+        interaction_id: key of what a step keeps between two messages (a code that it sent, a request that it waits
+            for); empty while nobody has been asked anything.
+    """
 
     issuer: "Issuer"
     state: InteractionState
     session: SessionView | None
     now: int
+    interaction_id: str = ""
     address: str = ""
     user_agent: str = ""
     correlation_id: str = ""
@@ -266,7 +321,10 @@ class Stop(Struct, frozen=True):
 
 
 class Wait(Struct, frozen=True):
-    """Another server or device has to act first; ask again after ``seconds``."""
+    """Another server or device has to act first; ask again after ``seconds``.
+
+    A person's browser is redirected and sees what ``present`` returns then, so that has to be a ``WaitView`` meanwhile.
+    """
 
     seconds: int
     view: object = None
