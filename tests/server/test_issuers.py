@@ -8,9 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from grantd.server.clients.authentication import hash_secret
-from grantd.storage.records import SecretHash
 from tests.support.harness import (
     CLI,
     RESOURCE_SERVER,
@@ -23,6 +20,9 @@ from tests.support.harness import (
     secret_of,
 )
 from tests.support.independent import assert_error, metadata_of, published_keys, read_jwt
+
+from grantd.server.clients.authentication import hash_secret
+from grantd.storage.records import SecretHash
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,6 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
-
-from grantd.server.observe import logs
-from grantd.server.observe.logs import configure
-from grantd.server.settings import LogSettings
 from tests.support.asgi import UserAgent
 from tests.support.forms import form_of
 from tests.support.harness import (
@@ -30,6 +26,10 @@ from tests.support.harness import (
     harbour,
     secret_of,
 )
+
+from grantd.server.observe import logs
+from grantd.server.observe.logs import configure
+from grantd.server.settings import LogSettings
 
 pytestmark = pytest.mark.anyio
 
