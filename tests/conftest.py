@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from grantd.server.observe import logs
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log_sink() -> None:
+    """Let no test write to the standard error that another one replaced and closed."""
+    logs._State.sink = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

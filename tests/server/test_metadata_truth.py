@@ -136,6 +136,7 @@ async def test_authentication_methods(removed: tuple[str, ...]) -> None:
             if f"{endpoint}_endpoint" not in document:
                 assert advertised is None
                 continue
+            assert advertised is not None
             works = set()
             for method in AUTH_METHODS:
                 client_id = await register(h, method)
@@ -203,7 +204,9 @@ async def test_prompts(removed: tuple[str, ...]) -> None:
             await h.code(signed_in)
             again = await h.authorize(signed_in, prompt=value)
             # An effect: an error without a page, or a page although there is a session and a remembered decision.
-            if ("error" in answer.query and answer.query["error"] == "login_required") or "/interaction?" in again.location:
+            if (
+                "error" in answer.query and answer.query["error"] == "login_required"
+            ) or "/interaction?" in again.location:
                 effective.add(value)
         assert effective == set(document.get("prompt_values_supported", ()))
 

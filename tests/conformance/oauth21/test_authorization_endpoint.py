@@ -249,6 +249,22 @@ REFUSED = [
 ]
 
 
+@pytest.mark.req(
+    "OA21-039",
+    "OA21-040",
+    "OA21-043",
+    "OA21-044",
+    "OA21-046",
+    "OA21-047",
+    "OA21-049",
+    "OA21-050",
+    "OA21-051",
+    "OA21-052",
+    "OA21-058",
+    "OA21-060",
+    "OA21-133",
+    "OA21-147",
+)
 @pytest.mark.parametrize(("client_id", "changes", "error"), REFUSED)
 async def test_a_request_is_refused_by_redirect(
     h: Harbour, client_id: str, changes: dict[str, Any], error: str

@@ -22,7 +22,7 @@ from grantd.storage.records import ResourceServer
 
 pytestmark = pytest.mark.anyio
 
-BOTH = {"resource": [TIDES, CRANES], "scope": "tides.read cranes.read"}
+BOTH: dict[str, Any] = {"resource": [TIDES, CRANES], "scope": "tides.read cranes.read"}
 UNACCEPTABLE = [
     "/api",
     "tides.harbour.example/api",

@@ -215,6 +215,7 @@ class Interactions:
         declaration, handler = pending
         result = await handler.submit(context, fields)
         if isinstance(result, Retry):
+            context.answered = fields
             challenge = await handler.present(context)
             return Ongoing(
                 record,

@@ -250,6 +250,7 @@ class InteractionContext(Struct, kw_only=True):
     Args:
         interaction_id: key of what a step keeps between two messages (a code that it sent, a request that it waits
             for); empty while nobody has been asked anything.
+        answered: the answer that was just refused, so that the page need not ask for all of it again.
     """
 
     issuer: "Issuer"
@@ -257,6 +258,7 @@ class InteractionContext(Struct, kw_only=True):
     session: SessionView | None
     now: int
     interaction_id: str = ""
+    answered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     address: str = ""
     user_agent: str = ""
     correlation_id: str = ""

@@ -31,9 +31,10 @@ class PasswordSignIn:
         self._throttle = Throttle(limit=throttle.sign_in_failures, window=throttle.sign_in_window, clock=issuer.clock)
 
     def present(self, context: InteractionContext) -> PasswordView:
-        """Return the form, with the user name that the client hinted at."""
+        """Return the form, with the user name that was typed before or that the client hinted at."""
         request = context.state.request
-        return PasswordView(username=request.extras.get("login_hint", "") if request else "")
+        hint = request.extras.get("login_hint", "") if request else ""
+        return PasswordView(username="".join(context.answered.get("username", ()))[:_LONGEST] or hint)
 
     async def submit(self, context: InteractionContext, fields: Mapping[str, tuple[str, ...]]) -> Advance | Retry:
         """Verify the answer."""

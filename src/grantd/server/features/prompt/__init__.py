@@ -1,4 +1,4 @@
-"""The ``prompt`` parameter: ask nothing, ask again, decide again (OpenID Connect Core section 3.1.2.1)."""
+"""``prompt`` and ``login_hint``: ask nothing, ask again, ask this person (OpenID Connect Core section 3.1.2.1)."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,15 +12,19 @@ from grantd.server.pipeline.model import AuthorizationDraft, InteractionContext
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
+_LONGEST_HINT = 256
 VALUES = ("none", "login", "consent", "select_account")
 
 
 def check_prompt(draft: AuthorizationDraft) -> None:
-    """Read ``prompt``.
+    """Read ``prompt`` and ``login_hint``.
 
     Raises:
         InvalidRequestError: an unknown value, or ``none`` beside another one.
     """
+    hint = draft.parameters.get("login_hint")
+    if hint is not None:
+        draft.request.extras["login_hint"] = hint[:_LONGEST_HINT]
     value = draft.parameters.get("prompt")
     if value is None:
         return
@@ -55,7 +59,7 @@ FEATURE = Feature(
     ),
     summary="prompt=none never shows a page; login asks for a new sign-in; consent asks for a new decision.",
     contributions=(
-        AuthorizationCheck(parameters=frozenset({"prompt"}), check=check_prompt),
+        AuthorizationCheck(parameters=frozenset({"prompt", "login_hint"}), check=check_prompt),
         SessionRule(name="prompt", satisfied=fresh_enough),
         Metadata(names=frozenset({"prompt_values_supported"}), members=_members),
     ),
