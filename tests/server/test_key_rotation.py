@@ -11,10 +11,10 @@ import pytest
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-
-from grantd.server.settings import KeySettings
 from tests.support.harness import ISSUER, Harbour, basic, harbour
 from tests.support.independent import metadata_of, published_keys, read_jwt
+
+from grantd.server.settings import KeySettings
 
 pytestmark = pytest.mark.anyio
 

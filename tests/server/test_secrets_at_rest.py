@@ -10,10 +10,6 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
-
-from grantd.server.observe import logs
-from grantd.server.observe.logs import configure
-from grantd.server.settings import LogSettings
 from tests.support.asgi import UserAgent
 from tests.support.forms import form_of
 from tests.support.harness import (
@@ -30,6 +26,10 @@ from tests.support.harness import (
     harbour,
     secret_of,
 )
+
+from grantd.server.observe import logs
+from grantd.server.observe.logs import configure
+from grantd.server.settings import LogSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +65,11 @@ def dump(path: Path) -> list[str | bytes]:
     assert len(tables) > 8
     assert len(values) > 100
     return values
+
+
+def files_in(folder: Path) -> bytes:
+    """Return the database with its log, as they lie there."""
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
 class Flows:
@@ -132,7 +137,7 @@ async def test_nothing_at_rest_opens_anything(tmp_path: Path, written: io.String
         values = dump(tmp_path / "grantd.sqlite3")
         texts = [value if isinstance(value, str) else value.decode("latin-1") for value in values]
         texts.append(written.getvalue())
-        files = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+        files = files_in(tmp_path)
         assert '"event":"request refused"' in written.getvalue()
         everything = "\n".join(texts)
         raw = everything.encode("latin-1", "replace") + files
@@ -179,5 +184,5 @@ async def test_opaque_tokens_are_not_kept_either(tmp_path: Path) -> None:
         token = (await h.tokens())["access_token"]
         assert (await h.revoke(token)).status == 200
         await h.deployment.neighbours.audit.flush()
-        files = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+        files = files_in(tmp_path)
         assert token[8:40].encode() not in files

@@ -1,11 +1,13 @@
 """OAuth 2.1 section 4.2: a client acts for itself."""
 
+from typing import Any
+
 import msgspec
 import pytest
-
-from grantd.storage.records import ClientMetadata
 from tests.support.harness import CLI, CRANES, ISSUER, SERVICE, TIDES, WEB, Harbour
 from tests.support.independent import assert_error, read_jwt
+
+from grantd.storage.records import ClientMetadata
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +22,7 @@ async def test_public_client_is_unauthorized(h: Harbour, application_type: str) 
 
 @pytest.mark.req("OA21-098")
 @pytest.mark.parametrize("form", [{"client_secret": None}, {"client_secret": ""}, {"client_secret": "wrong"}])
-async def test_confidential_client_has_to_authenticate(h: Harbour, form: dict[str, str | None]) -> None:
+async def test_confidential_client_has_to_authenticate(h: Harbour, form: dict[str, Any]) -> None:
     assert_error(await h.client_credentials(**form), "invalid_client")
 
 

@@ -4,9 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from grantd.server.settings import ClientDefaults
-from grantd.storage.records import ResourceServer
 from tests.support.asgi import Answer
 from tests.support.harness import (
     CRANES,
@@ -20,9 +17,12 @@ from tests.support.harness import (
 )
 from tests.support.independent import assert_error, read_jwt
 
+from grantd.server.settings import ClientDefaults
+from grantd.storage.records import ResourceServer
+
 pytestmark = pytest.mark.anyio
 
-BOTH = {"resource": [TIDES, CRANES], "scope": "tides.read cranes.read"}
+BOTH: dict[str, Any] = {"resource": [TIDES, CRANES], "scope": "tides.read cranes.read"}
 UNACCEPTABLE = [
     "/api",
     "tides.harbour.example/api",
