@@ -26,6 +26,7 @@ from workload import (
 
 COMMAND = [sys.executable, "-m", "grantd"]
 READY = "/health/ready"
+_DATABASE = "grantd.sqlite3"
 _METADATA = "/.well-known/oauth-authorization-server"
 
 _CONFIGURATION = """\
@@ -34,7 +35,7 @@ host = "127.0.0.1"
 port = {port}
 
 [store]
-url = "sqlite:{directory}/grantd.sqlite3"
+url = "sqlite:{directory}/{database}"
 synchronous = "full"
 
 [secrets]
@@ -98,7 +99,8 @@ def start_grantd(directory: Path, *, cpu: int, users: int, interpreter: tuple[st
         name="grantd",
         version=f"grantd {grantd.__version__} on Python {sys.version.split()[0]}, uvicorn {version('uvicorn')}, "
         f"cryptography {version('cryptography')}",
-        store=f"SQLite {apsw.sqlitelibversion()}, WAL, synchronous=FULL, on {file_system(directory)}",
+        store=f"SQLite {apsw.sqlitelibversion()} in {_journal(directory / _DATABASE)} mode, configured with "
+        f"synchronous=FULL, on {file_system(directory)}",
         base=base,
         process=process,
         endpoints=discover(base, _METADATA),
@@ -117,7 +119,7 @@ def write_configuration(directory: Path, *, port: int, issuers: list[str]) -> Pa
     key = directory / "sealing.key"
     with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"="))
-    text = _CONFIGURATION.format(port=port, directory=directory)
+    text = _CONFIGURATION.format(port=port, directory=directory, database=_DATABASE)
     path = directory / "grantd.toml"
     path.write_text(text + "".join(_ISSUER.format(issuer=issuer) for issuer in issuers))
     return path
@@ -147,6 +149,18 @@ def run(*arguments: str) -> None:
     done = subprocess.run([*COMMAND, *arguments], env=environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BenchError(f"grantd {' '.join(arguments)} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+
+
+def _journal(database: Path) -> str:
+    """Return the journal mode that a database file states (SQLite file format, section 1.3.3).
+
+    Raises:
+        BenchError: grantd keeps its data elsewhere, so that the report would be wrong about its store.
+    """
+    head = database.read_bytes()[:20] if database.exists() else b""
+    if not head.startswith(b"SQLite format 3\0"):
+        raise BenchError(f"{database} is no SQLite database: grantd did not use the configured store")
+    return "WAL" if head[18:20] == b"\2\2" else "rollback journal"
 
 
 def _seed(users: int) -> str:

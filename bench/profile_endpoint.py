@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grantd_target import start_grantd
 from measure import run_wrk
-from targets import stop
+from targets import stop, stop_all
 from tools import REPOSITORY, BenchError, command
 from workload import SCENARIOS, Workload
 
@@ -60,6 +60,8 @@ def main() -> int:
         except BenchError as error:
             print(error, file=sys.stderr)
             return 2
+        finally:
+            stop_all()
         pstats.Stats(str(result)).strip_dirs().sort_stats(options.sort).print_stats(options.lines)
     return 0
 

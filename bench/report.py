@@ -9,9 +9,9 @@ from measure import Sample
 from startup import Start
 from workload import SCENARIOS
 
-ERROR_LIMIT = 0.001
+_ERROR_LIMIT = 0.001
 _LOAD_LIMIT = 0.95
-_MEBIBYTE = 1_048_576
+_MEGABYTE = 1_000_000
 _MEMORY_GOAL = 95.0
 _START_GOAL = 1.5
 _HELP_GOAL = 0.4
@@ -35,7 +35,7 @@ class Report:
     Args:
         machine: lines about where it ran.
         targets: name to version and store.
-        settings: rounds, seconds, connections.
+        settings: rounds, seconds of a round and of the warm-up, connections.
         samples: scenario and target to one sample a round, in the order of the rounds.
         memory: target to bytes of its largest process when ready, and after the load.
         starts: starts of grantd.
@@ -56,7 +56,7 @@ class Report:
         return [
             f"{scenario} on {target}: {max(sample.errors for sample in samples):.2%} of the answers were wrong"
             for (scenario, target), samples in self.samples.items()
-            if any(sample.errors > ERROR_LIMIT for sample in samples)
+            if _invalid(samples)
         ]
 
     def markdown(self) -> str:
@@ -84,11 +84,12 @@ class Report:
         }
 
     def _head(self) -> str:
-        rounds, seconds = self.settings["rounds"], self.settings["seconds"]
+        settings = self.settings
         lines = [f"* {line}" for line in self.machine]
         lines += [f"* {name}: {text}" for name, text in self.targets.items()]
         lines.append(
-            f"* {rounds} alternating rounds of {seconds} s after one warm-up, {self.settings['conns']} connections"
+            f"* {settings['rounds']} alternating rounds of {settings['seconds']} s after {settings['warm_up']} s of "
+            f"warm-up in each scenario, {settings['conns']} connections"
         )
         return "\n".join(lines)
 
@@ -130,12 +131,13 @@ class Report:
         )
 
     def comparisons(self) -> list[Comparison]:
-        """Compare ours with the others, pair by pair, in every scenario that was measured."""
+        """Compare ours with the others, pair by pair, in every scenario that was measured validly on both."""
         found: list[Comparison] = []
+        valid = {key: samples for key, samples in self.samples.items() if not _invalid(samples)}
         for scenario in SCENARIOS.values():
-            ours = self.samples.get((scenario.name, "grantd"))
-            peer = self.samples.get((scenario.name, "oidc-provider"))
-            bare = self.samples.get((scenario.name, "bare"))
+            ours = valid.get((scenario.name, "grantd"))
+            peer = valid.get((scenario.name, "oidc-provider"))
+            bare = valid.get((scenario.name, "bare"))
             if ours and peer:
                 value = statistics.median(other.cpu / own.cpu for own, other in zip(ours, peer, strict=True))
                 met = None if scenario.ratio is None else value >= scenario.ratio
@@ -152,13 +154,13 @@ class Report:
         rows: list[tuple[str, float, str, float | None]] = []
         for name, (ready, after) in self.memory.items():
             goal = _MEMORY_GOAL if name == "grantd" else None
-            rows.append((f"memory of {name} when ready", ready / _MEBIBYTE, "MB", goal))
-            rows.append((f"memory of {name} after the load", after / _MEBIBYTE, "MB", None))
+            rows.append((f"memory of {name} when ready", ready / _MEGABYTE, "MB", goal))
+            rows.append((f"memory of {name} after the load", after / _MEGABYTE, "MB", None))
         for start in self.starts:
             issuers = f"{start.issuers} issuer{'s' if start.issuers > 1 else ''}"
             rows.append((f"ready with {issuers}", start.again, "s", _START_GOAL))
             rows.append((f"ready with {issuers}, making every key", start.first, "s", None))
-            rows.append((f"memory with {issuers}", start.resident / _MEBIBYTE, "MB", _MEMORY_GOAL))
+            rows.append((f"memory with {issuers}", start.resident / _MEGABYTE, "MB", _MEMORY_GOAL))
         if self.help_seconds is not None:
             rows.append(("`grantd --help`", self.help_seconds, "s", _HELP_GOAL))
         return _table(["resource", "value", "goal", "met"], [_limited(*row) for row in rows]) if rows else ""
@@ -167,6 +169,10 @@ class Report:
 def median_of(samples: Sequence[Sample]) -> Sample:
     """Return the median of each figure."""
     return Sample(**{one.name: statistics.median(getattr(s, one.name) for s in samples) for one in fields(Sample)})
+
+
+def _invalid(samples: Sequence[Sample]) -> bool:
+    return any(sample.errors > _ERROR_LIMIT for sample in samples)
 
 
 def _limited(name: str, value: float, unit: str, goal: float | None) -> list[str]:

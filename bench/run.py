@@ -15,7 +15,7 @@ from measure import Sample, resident, run_wrk
 from peer_targets import start_bare, start_oidc_provider
 from report import Report
 from startup import measure_help, measure_start
-from targets import Target, stop
+from targets import Target, stop_all
 from tools import REPOSITORY, BenchError, command
 from workload import SCENARIOS, Replay, Scenario, Workload, replay_plan
 
@@ -28,6 +28,7 @@ class Options:
 
     rounds: int
     seconds: int
+    warm_up: int
     conns: int
     scenarios: list[Scenario]
     targets: list[str]
@@ -46,8 +47,9 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="measured rounds after one warm-up (7)")
+    parser.add_argument("--rounds", type=int, default=7, help="measured rounds (7)")
     parser.add_argument("--seconds", type=int, default=3, help="of load, for each server in each round (3)")
+    parser.add_argument("--warm-up", type=int, default=10, help="seconds of load before each scenario's rounds (10)")
     parser.add_argument("--conns", type=int, default=32, help="connections (32)")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="which, by commas (%(default)s)")
     parser.add_argument("--targets", default=",".join(_TARGETS), help="which, by commas (%(default)s)")
@@ -61,9 +63,9 @@ def parse(arguments: Sequence[str]) -> Options:
         found[name] = found[name].split(",")
         if unknown := [one for one in found[name] if one not in known]:
             parser.error(f"--{name}: {', '.join(unknown)} is none of {', '.join(known)}")
-    for name in ("rounds", "seconds", "conns"):
+    for name in ("rounds", "seconds", "warm_up", "conns"):
         if found[name] < 1:
-            parser.error(f"--{name}: at least 1")
+            parser.error(f"--{name.replace('_', '-')}: at least 1")
     if missing := {found["server_cpu"], found["load_cpu"]} - os.sched_getaffinity(0):
         parser.error(f"this process may not use core {', '.join(map(str, sorted(missing)))}")
     found["scenarios"] = [SCENARIOS[name] for name in found["scenarios"]]
@@ -95,7 +97,12 @@ class Bench:
         report = Report(
             machine=machine(options),
             targets={},
-            settings={"rounds": options.rounds, "seconds": options.seconds, "conns": options.conns},
+            settings={
+                "rounds": options.rounds,
+                "seconds": options.seconds,
+                "warm_up": options.warm_up,
+                "conns": options.conns,
+            },
         )
         try:
             self._start()
@@ -131,8 +138,7 @@ class Bench:
     def _stop(self) -> None:
         for workload in self._workloads.values():
             workload.close()
-        for target in self._targets.values():
-            stop(target.process)
+        stop_all()
 
     def _measure(self, scenario: Scenario, report: Report) -> None:
         """Run the warm-up and every round; each round goes through the servers in the other direction."""
@@ -143,18 +149,19 @@ class Bench:
             for name in names if number % 2 else reversed(names):
                 workload = self._workloads.get(name)
                 text = workload.plan(scenario) if workload else replay_plan(self._targets[name], fixed or [])
-                sample = self._load(self._targets[name], scenario, text)
+                seconds = self._options.seconds if number else self._options.warm_up
+                sample = self._load(self._targets[name], scenario, text, seconds=seconds)
                 if number:
                     report.samples.setdefault((scenario.name, name), []).append(sample)
 
-    def _load(self, target: Target, scenario: Scenario, text: str) -> Sample:
+    def _load(self, target: Target, scenario: Scenario, text: str, *, seconds: int) -> Sample:
         plan = self._directory / f"{target.name}-{scenario.name}.lua"
         plan.write_text(text)
         return run_wrk(
             self._wrk,
             target,
             plan,
-            seconds=self._options.seconds,
+            seconds=seconds,
             connections=self._options.conns,
             cpu=self._options.load_cpu,
         )
@@ -204,6 +211,8 @@ def main(arguments: Sequence[str]) -> int:
     except BenchError as error:
         say(str(error))
         return 2
+    finally:
+        stop_all()
     text = report.markdown()
     print(text, end="")
     if options.markdown:

@@ -16,6 +16,7 @@ from tools import REPOSITORY, BenchError, pinned
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.004
+_started: "list[subprocess.Popen[bytes]]" = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ def start(
         process = subprocess.Popen(
             pinned(cpu, arguments), stdout=output, stderr=output, env=environment(), start_new_session=True
         )
+    _started.append(process)
     while time.perf_counter() - begin < _START_SECONDS and process.poll() is None:
         if _answers(port, path):
             return process, time.perf_counter() - begin
@@ -114,19 +116,33 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+def stop_all() -> None:
+    """End whatever was started and still runs."""
+    while _started:
+        stop(_started.pop())
+
+
 def discover(base: str, path: str) -> Endpoints:
-    """Read the endpoints of a server from its metadata document."""
+    """Read the endpoints of a server from its metadata document.
+
+    Raises:
+        BenchError: there is none, or it lacks an endpoint.
+    """
     connection = HTTPConnection(urlsplit(base).netloc, timeout=10)
-    connection.request("GET", path)
-    document: dict[str, str] = json.loads(connection.getresponse().read())
-    connection.close()
-    return Endpoints(
-        token=urlsplit(document["token_endpoint"]).path,
-        authorization=urlsplit(document["authorization_endpoint"]).path,
-        introspection=urlsplit(document["introspection_endpoint"]).path,
-        jwks=urlsplit(document["jwks_uri"]).path,
-        metadata=path,
-    )
+    try:
+        connection.request("GET", path)
+        document: dict[str, str] = json.loads(connection.getresponse().read())
+        return Endpoints(
+            token=urlsplit(document["token_endpoint"]).path,
+            authorization=urlsplit(document["authorization_endpoint"]).path,
+            introspection=urlsplit(document["introspection_endpoint"]).path,
+            jwks=urlsplit(document["jwks_uri"]).path,
+            metadata=path,
+        )
+    except (OSError, HTTPException, ValueError, KeyError) as error:
+        raise BenchError(f"{base}{path} is no metadata document with every endpoint: {error!r}") from error
+    finally:
+        connection.close()
 
 
 def _answers(port: int, path: str) -> bool:

@@ -3,7 +3,7 @@
     python scripts/conformance.py                  write the page
     python scripts/conformance.py --check          write nothing; fail when the page is not up to date
     python scripts/conformance.py --report FILE    also hold the results of a test run against it (the FILE of
-                                                   ``pytest --req-report FILE``)
+                                                   ``pytest --req-report=FILE``)
 
 It fails, with a list, where a requirement has neither a test nor an exception, a test or an exception names an
 unknown requirement, an exception is tested all the same, or (with a report) a test of a requirement did not run
@@ -130,7 +130,9 @@ def gaps(
                 wrong.append(f"{requirement.id}: neither a test nor an exception ({requirement.duty})")
             if requirement.id in tests and requirement.id in exceptions:
                 wrong.append(f"{requirement.id}: tested by {tests[requirement.id][0]} and excepted; drop the exception")
-    wrong += [f"{name}: named by {where[0]}, unknown here" for name, where in sorted(tests.items()) if name not in known]
+    wrong += [
+        f"{name}: named by {where[0]}, unknown here" for name, where in sorted(tests.items()) if name not in known
+    ]
     wrong += [f"{name}: an exception for an unknown requirement" for name in sorted(exceptions) if name not in known]
     return wrong
 
@@ -204,7 +206,7 @@ def main() -> int:
     """Write or check the page; the exit status is 1 where something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is not up to date")
-    parser.add_argument("--report", type=Path, help="what `pytest --req-report FILE` wrote")
+    parser.add_argument("--report", type=Path, help="what `pytest --req-report=FILE` wrote")
     arguments = parser.parse_args()
 
     specifications = read_register(REGISTER)

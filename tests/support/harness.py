@@ -217,6 +217,12 @@ class Harbour:
                 answer = await self.decide(agent, answer)
         raise AssertionError("the interaction does not end")
 
+    async def signed_in(self, client_id: str = WEB) -> UserAgent:
+        """Return a user agent with a session, whose person has not decided anything yet."""
+        agent = self.agent()
+        await self.sign_in(agent, await self.authorize(agent, client_id))
+        return agent
+
     async def code(self, agent: UserAgent | None = None, client_id: str = WEB, **parameters: Any) -> str:
         """Return an authorization code."""
         answer = await self.code_answer(agent or self.agent(), client_id, **parameters)
@@ -303,9 +309,10 @@ async def harbour(
     path: Path | None = None,
     features: Iterable[Feature] = FEATURES,
     identifiers: tuple[str, ...] = (ISSUER,),
+    drafts: dict[str, str] | None = None,
     **issuer_settings: Any,
 ) -> AsyncIterator[Harbour]:
-    """Start a server; ``issuer_settings`` are members of ``IssuerSettings``."""
+    """Start a server; ``drafts`` names versions, ``issuer_settings`` are members of ``IssuerSettings``."""
     clock = ManualClock()
     store: Store
     if kind == "sqlite":
@@ -320,7 +327,8 @@ async def harbour(
         issuers=tuple(
             IssuerSettings(**{"issuer": identifier, "name": "Harbour", "keys": keys, **issuer_settings})
             for identifier in identifiers
-        )
+        ),
+        drafts=drafts or {},
     )
     passwords = PasswordHasherPool(workers=1, parameters=QUICK)
     user = None

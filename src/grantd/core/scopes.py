@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from grantd.core.errors import InvalidScopeError
 
@@ -24,10 +25,16 @@ def parse_scope(text: str) -> tuple[str, ...]:
     Raises:
         InvalidScopeError: the text is longer than ``MAX_SCOPE_LENGTH`` or does not follow the grammar.
     """
-    if not text:
-        return ()
     if len(text) > MAX_SCOPE_LENGTH:
         raise InvalidScopeError(f"scope has more than {MAX_SCOPE_LENGTH} characters")
+    return _parse(text)
+
+
+@lru_cache(maxsize=1_024)
+def _parse(text: str) -> tuple[str, ...]:
+    # The same few values come with every request of a client; long ones are refused before they could fill this.
+    if not text:
+        return ()
     if _SCOPE.fullmatch(text) is None:
         raise InvalidScopeError(
             "scope must be tokens of printable ASCII, without quotation marks and backslashes, "

@@ -5,15 +5,14 @@ RFC 9701 introspection answers need it, and few deployments do, so the library b
 
 from collections.abc import Mapping
 
-from grantd.jose.errors import EncryptionError
-from grantd.jose.jwk import is_secret
+from grantd.jose.errors import EncryptionError, KeyFormatError
+from grantd.jose.jwk import is_secret, public_key_from_jwk
 from grantd.jose.keys import key_set_members
 
 ENCRYPTION_ALGORITHMS: Mapping[str, str] = {"RSA-OAEP-256": "RSA", "ECDH-ES": "EC", "ECDH-ES+A256KW": "EC"}
 """Accepted ``alg`` and the ``kty`` it needs (``OKP`` with X25519 serves wherever ``EC`` does)."""
 CONTENT_ENCRYPTIONS = frozenset({"A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM"})
 _CURVES = frozenset({"P-256", "P-384", "P-521", "X25519"})
-_MIN_RSA_BITS = 2048
 
 
 def _fits(jwk: Mapping[str, object], alg: str) -> bool:
@@ -64,16 +63,17 @@ def encrypt(payload: str | bytes, jwk: Mapping[str, object], *, alg: str, enc: s
         raise EncryptionError(f"the receiver's JWK is not for {alg}")
     from joserfc import jwe  # noqa: PLC0415 - loaded at first use, see above
     from joserfc.errors import JoseError as LibraryError  # noqa: PLC0415 - as above
-    from joserfc.jwk import RSAKey, import_key  # noqa: PLC0415 - as above
+    from joserfc.jwk import import_key  # noqa: PLC0415 - as above
 
     header: dict[str, object] = {"alg": alg, "enc": enc, "cty": cty}
     kid = jwk.get("kid")
     if isinstance(kid, str) and kid:
         header["kid"] = kid
     try:
+        if jwk.get("kty") == "RSA":
+            # Refuses small and oversized keys.
+            public_key_from_jwk(jwk)
         key = import_key({name: str(jwk[name]) for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk})
-        if isinstance(key, RSAKey) and key.raw_value.key_size < _MIN_RSA_BITS:
-            raise EncryptionError(f"the receiver's RSA key has under {_MIN_RSA_BITS} bits")
         return jwe.encrypt_compact(header, payload, key, algorithms=[alg, enc])
-    except (LibraryError, ValueError, TypeError, KeyError) as error:
+    except (LibraryError, KeyFormatError, ValueError, TypeError, KeyError) as error:
         raise EncryptionError(f"the receiver's JWK cannot be used: {type(error).__name__}") from None

@@ -134,7 +134,9 @@ class IssuerKeys:
             KeysUnavailableError: when there are no keys, or the last success is too long ago.
         """
         changed = False
-        if self._is_due(self._clock.now(), unknown_key=unknown_key):
+        # Whoever cannot go on without the answer waits for a reading under way; others use the keys at hand.
+        must_wait = self._lock.locked() and (unknown_key or self._read_at is None)
+        if must_wait or self._is_due(self._clock.now(), unknown_key=unknown_key):
             async with self._lock:
                 # Whoever waited for the lock finds the work done.
                 if self._is_due(self._clock.now(), unknown_key=unknown_key):

@@ -12,19 +12,22 @@ from grantd.server.http.application import Access, EdgeApplication
 from grantd.server.http.cors import ANY_ORIGIN, CorsPolicy, registered_origins
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import text
-from grantd.server.http.routes import Observe, Route
+from grantd.server.http.routes import Observe, Route, StaticEntity
 from grantd.server.observe.logs import get_logger
 from grantd.server.observe.metrics import Metrics
 from grantd.server.pipeline.browser import error_page
 from grantd.server.settings import Settings
 from grantd.server.upkeep import Upkeep
-from grantd.server.web import static_routes
+from grantd.server.web import static_files
 from grantd.storage.port import StoreUnavailableError
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
 Opener = Callable[[], Awaitable[Deployment]]
+_STATIC_MAX_AGE = 31_536_000
+"""A year: the names of static files change with their content."""
+
 _log = get_logger(__name__)
 
 
@@ -116,7 +119,7 @@ class Server:
         for document in issuer.registry.of(Document):
             route = Route(name=document.name, static=document.build(issuer), cors=ANY_ORIGIN)
             routes.extend((path, route) for path in document.paths(issuer))
-        routes.extend(static_routes(issuer.brand))
+        routes.extend(_static_routes(issuer))
         for host in issuer.hosts:
             for path, route in routes:
                 self.application.add(host, path, route)
@@ -135,6 +138,16 @@ class Server:
                 if host in issuer.hosts and request.path.startswith(f"{issuer.base_path}/"):
                     return error_page(issuer, request, "not_found", status=404)
         return text(404, "There is nothing at this address.")
+
+
+def _static_routes(issuer: "Issuer") -> list[tuple[str, Route]]:
+    routes = []
+    for path, (headers, body) in static_files(issuer.brand).items():
+        others = [(name, value) for name, value in headers if name not in {b"content-type", b"cache-control"}]
+        content_type = dict(headers)[b"content-type"].decode()
+        entity = StaticEntity.of(body, content_type=content_type, max_age=_STATIC_MAX_AGE, headers=others)
+        routes.append((issuer.base_path + path, Route(name="static", static=entity)))
+    return routes
 
 
 def _log_error(request: Request, error: Exception) -> None:

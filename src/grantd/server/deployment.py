@@ -3,25 +3,26 @@
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import urandom
 
 from grantd.core.clock import Clock, SystemClock
 from grantd.server.accounts.passwords import PasswordHasherPool
 from grantd.server.catalogue import FEATURES
 from grantd.server.extension import Feature, Registry
-from grantd.server.extension.feature import CompositionError
+from grantd.server.extension.feature_settings import read_feature_settings
 from grantd.server.extension.points import (
     AuditEventTypes,
     ClientAuthenticationMethod,
     Document,
     Endpoint,
     GrantType,
-    SettingsSection,
 )
 from grantd.server.extension.registry import select
 from grantd.server.issuer import Issuer, Neighbours
+from grantd.server.keys.changes import key_events
 from grantd.server.keys.keyring import KeyRing
 from grantd.server.keys.lifecycle import KeyLifecycle
-from grantd.server.keys.sealing import Sealer, load_sealer
+from grantd.server.keys.sealing import KEY_BYTES, Sealer, load_sealer
 from grantd.server.observe.audit import AuditLog
 from grantd.server.observe.metrics import Metrics
 from grantd.server.settings import IssuerSettings, Settings
@@ -34,15 +35,21 @@ def compose(settings: Settings, issuer: IssuerSettings, features: Iterable[Featu
     """Compose the features of one issuer.
 
     Raises:
-        CompositionError: they do not fit together, or security rests on one that is missing.
+        CompositionError: they do not fit together, security rests on one that is missing, or a feature's settings
+            are wrong.
     """
     registry = Registry(select(features, wanted=issuer.features, drafts=settings.drafts))
     registry.require()
-    sections = {section.feature for section in registry.of(SettingsSection)}
-    unknown = sorted(issuer.feature_settings.keys() - sections)
-    if unknown:
-        raise CompositionError(f"feature_settings.{unknown[0]} belongs to no installed feature that has settings")
+    read_feature_settings(registry, issuer.feature_settings)
     return registry
+
+
+def _sealer(settings: Settings) -> Sealer:
+    secrets = settings.secrets
+    if settings.store.url == "memory:" and not (secrets.sealing_key or secrets.sealing_key_file):
+        # Nothing that it seals outlives the process.
+        return Sealer(urandom(KEY_BYTES))
+    return load_sealer(secrets)
 
 
 @dataclass(slots=True)
@@ -125,7 +132,7 @@ async def open_deployment(
     clock = clock or SystemClock()
     available = tuple(features)
     registries = [compose(settings, issuer, available) for issuer in settings.issuers]
-    sealer = sealer or load_sealer(settings.secrets)
+    sealer = sealer or _sealer(settings)
     store = store or await open_store(
         settings.store.url, synchronous=settings.store.synchronous, group_size=settings.store.group_size
     )
@@ -159,10 +166,13 @@ async def open_deployment(
             clock=clock,
             longest_token_lifetime=longest,
         )
-        await lifecycle.ensure_default()
+        before = await store.list_keys(issuer_settings.issuer)
+        records = await lifecycle.ensure_default()
+        for event in key_events(issuer_settings.issuer, before, records, now=clock.now()):
+            audit.record(event)
         ring = KeyRing(
             issuer_settings.issuer,
-            await store.list_keys(issuer_settings.issuer),
+            records,
             settings=issuer_settings.keys,
             sealer=sealer,
             clock=clock,

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from grantd.core.clock import Clock
 from grantd.core.issuers import endpoint_url, issuer_authority, issuer_path
@@ -11,6 +11,7 @@ from grantd.server.accounts.sessions import Cookies
 from grantd.server.clients.authentication import ClientAuthentication
 from grantd.server.clients.directory import ClientDirectory
 from grantd.server.extension import Registry
+from grantd.server.extension.feature_settings import read_feature_settings
 from grantd.server.extension.points import (
     ClientAuthenticationMethod,
     ClientResolver,
@@ -39,6 +40,7 @@ from grantd.storage.records import AuditEvent, ResourceServer
 if TYPE_CHECKING:
     from grantd.server.accounts.passwords import PasswordHasherPool
 
+T = TypeVar("T")
 _REMEMBERED_ORIGINS = 1_000
 
 
@@ -79,6 +81,7 @@ class Issuer:
         self.identifier = settings.issuer
         self.settings = settings
         self.registry = registry
+        self._feature_settings = read_feature_settings(registry, settings.feature_settings)
         self.keys = keys
         self.store = neighbours.store
         self.clock = neighbours.clock
@@ -148,6 +151,15 @@ class Issuer:
     def url(self, name: str) -> str:
         """Return the URL of an endpoint or document by its name."""
         return self._urls[name]
+
+    def feature_settings(self, model: type[T]) -> T:
+        """Return the settings of a feature by its model (``SettingsSection.model``), checked, with defaults.
+
+        Raises:
+            KeyError: no installed feature has a section of that model.
+        """
+        settings: T = self._feature_settings[model]
+        return settings
 
     async def is_client_origin(self, origin: str) -> bool:
         """Return whether browser code of a registered client runs at ``origin`` (CORS)."""

@@ -8,14 +8,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grantd.core.random import random_id
 from grantd.server.extension.points import PeriodicJob
+from grantd.server.keys.changes import key_events
 from grantd.server.observe.logs import get_logger
+from grantd.storage.records import Lease
 
 if TYPE_CHECKING:
     from grantd.server.deployment import Deployment
+    from grantd.server.issuer import Issuer
 
 POLL_SECONDS = 1.0
 KEY_SECONDS = 60
@@ -45,12 +49,7 @@ class Upkeep:
         self._every("clean-up", settings.store.clean_up_seconds, self.clean_up)
         for issuer in self._deployment.issuers:
             for job in issuer.registry.of(PeriodicJob):
-                name = f"{job.name}:{issuer.identifier}"
-
-                async def run(job: PeriodicJob = job, issuer_: "Issuer" = issuer, name: str = name) -> None:
-                    await self._leased(name, job.seconds, lambda: job.run(issuer_))
-
-                self._every(name, job.seconds, run)
+                self._every(f"{job.name}:{issuer.identifier}", job.seconds, partial(self.run_job, issuer, job))
 
     async def stop(self) -> None:
         """End all tasks."""
@@ -60,6 +59,10 @@ class Upkeep:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
+
+    async def run_job(self, issuer: "Issuer", job: PeriodicJob) -> bool:
+        """Run a job of a feature now if its lease is free or ours; return whether it ran."""
+        return await self._leased(f"{job.name}:{issuer.identifier}", job.seconds, partial(job.run, issuer))
 
     async def poll(self) -> None:
         """Take over what changed in the store since the last look."""
@@ -79,9 +82,12 @@ class Upkeep:
     async def rotate_keys(self) -> None:
         """Carry out what is due for the signing keys of every issuer."""
 
-        async def run() -> None:
-            for lifecycle in self._deployment.key_lifecycles.values():
-                await lifecycle.ensure_all()
+        async def run(_lease: Lease) -> None:
+            for identifier, lifecycle in self._deployment.key_lifecycles.items():
+                before = await self._store.list_keys(identifier)
+                after = await lifecycle.ensure_all()
+                for event in key_events(identifier, before, after, now=self._clock.now()):
+                    self._deployment.neighbours.audit.record(event)
 
         await self._leased("keys", KEY_SECONDS, run)
         await self.poll()
@@ -89,7 +95,7 @@ class Upkeep:
     async def clean_up(self) -> None:
         """Delete expired rows in small batches, until a batch is not full."""
 
-        async def run() -> None:
+        async def run(_lease: Lease) -> None:
             settings = self._deployment.settings
             limit = settings.store.clean_up_rows
             before = self._clock.now() - settings.audit.retention_days * _DAY
@@ -103,14 +109,16 @@ class Upkeep:
 
         await self._leased("clean-up", self._deployment.settings.store.clean_up_seconds, run)
 
-    async def _leased(self, name: str, seconds: int, run: Callable[[], Awaitable[None]]) -> None:
+    async def _leased(self, name: str, seconds: int, run: Callable[[Lease], Awaitable[None]]) -> bool:
         lease = await self._store.acquire_lease(
             name, self._holder, now=self._clock.now(), seconds=seconds + _LEASE_MARGIN
         )
-        if lease is not None:
-            await run()
+        if lease is None:
+            return False
+        await run(lease)
+        return True
 
-    def _every(self, name: str, seconds: float, run: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+    def _every(self, name: str, seconds: float, run: Callable[[], Awaitable[object]], *, at_once: bool = False) -> None:
         async def loop() -> None:
             due = time.monotonic() + (0 if at_once else seconds)
             while True:
@@ -122,7 +130,3 @@ class Upkeep:
                     _log.error("background work failed", task=name, error=f"{type(error).__name__}: {error}")
 
         self._tasks.append(asyncio.create_task(loop(), name=f"grantd {name}"))
-
-
-if TYPE_CHECKING:
-    from grantd.server.issuer import Issuer

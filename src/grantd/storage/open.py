@@ -34,11 +34,21 @@ async def open_store(
     location = parse(url)
     if location.scheme == "memory":
         return MemoryStore()
-    _require_head(location.path, url)
+    require_schema(url)
     return SqliteStore(location.path, synchronous=synchronous, group_size=group_size)
 
 
-def _require_head(path: str, url: str) -> None:
+def require_schema(url: str) -> None:
+    """Refuse a database that is not at this version's revision; ``memory:`` has none and always passes.
+
+    Raises:
+        StoreUrlError: ``url`` is wrong.
+        SchemaError: there is no database, or it is at another revision than this version's.
+        StoreUnavailableError: the database cannot be read.
+    """
+    scheme, path = parse(url)
+    if scheme == "memory":
+        return
     if not Path(path).is_file():
         raise SchemaError(f"there is no database at {path!r}: run `grantd migrate`")
     try:

@@ -50,7 +50,7 @@ PROGRAM = textwrap.dedent(
     serve(
         app,
         ServerSettings(port=0, limits=LimitSettings(drain_seconds=float(sys.argv[1]))),
-        side=SideListener(application=side, host="127.0.0.1", port=int(sys.argv[2])) if sys.argv[2] != "none" else None,
+        sides=[SideListener(application=side, host="127.0.0.1", port=int(sys.argv[2]))] if sys.argv[2] != "none" else [],
         on_listening=lambda host, port: print(json.dumps([host, port]), flush=True),
         on_draining=drain,
     )

@@ -6,7 +6,8 @@ failures counted, one answer for every reason.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from grantd.core.errors import InvalidClientError, InvalidRequestError, OAuthError
 from grantd.server.extension.points import ClientAuthenticationMethod, ClientAuthenticator, Credentials, Party
@@ -18,6 +19,8 @@ from grantd.storage.records import Client
 FindParty = Callable[[str], Awaitable[Party | None]]
 
 NONE = "none"
+_ASSERTION = "client_assertion"
+_SEVERAL = "use one client authentication method in a request, not several"
 
 
 class ThrottledError(OAuthError):
@@ -27,8 +30,7 @@ class ThrottledError(OAuthError):
     status = 429
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
+class Authenticated(Struct, frozen=True):
     """Who called: ``authenticated`` is false for a public client, which only named itself."""
 
     party: Party
@@ -76,6 +78,7 @@ class ClientAuthentication:
     ) -> None:
         self._methods = tuple((method.name, method.find, verify) for method, verify in methods)
         self._header_methods = frozenset(method.name for method, _ in methods if method.reads_authorization)
+        self._reads_assertions = any(_ASSERTION in method.parameters for method, _ in methods)
         self._throttle = throttle
         self._on_failure = on_failure
         self._challenge = (b"www-authenticate", f'Basic realm="{realm}", charset="UTF-8"'.encode())
@@ -102,10 +105,8 @@ class ClientAuthentication:
             ThrottledError: too many failures.
         """
         named = parameters.get("client_id")
-        presented = self._present(request, parameters)
+        presented = self._present(request, parameters, always_401=always_401)
         if presented is None:
-            if request.header(b"authorization") is not None:
-                raise self._refusal("this authentication scheme is not supported here", header=True)
             return await self._public(request, named, find, always_401=always_401)
         method, verify, credentials = presented
         if named is not None and credentials.client_id and named != credentials.client_id:
@@ -123,19 +124,25 @@ class ClientAuthentication:
             raise self._refusal("client authentication failed", header=header or always_401, detail=reason)
         return Authenticated(party, authenticated=True)
 
-    def _present(self, request: Request, parameters: Parameters) -> tuple[str, ClientAuthenticator, Credentials] | None:
-        found = [
-            (name, verify, credentials)
-            for name, find_credentials, verify in self._methods
-            for credentials in find_credentials(request, parameters)
-        ]
-        if len(found) > 1:
+    def _present(
+        self, request: Request, parameters: Parameters, *, always_401: bool
+    ) -> tuple[str, ClientAuthenticator, Credentials] | None:
+        found = None
+        # OAuth 2.1 section 3.2.2: credentials that are sent count, also where no installed method can read them.
+        unread_header = request.header(b"authorization") is not None
+        for name, find_credentials, verify in self._methods:
+            for credentials in find_credentials(request, parameters):
+                if found is not None:
+                    raise InvalidRequestError(_SEVERAL)
+                found = (name, verify, credentials)
+                unread_header = unread_header and name not in self._header_methods
+        unread = unread_header + (not self._reads_assertions and _ASSERTION in parameters)
+        if (found is not None) + unread > 1:
             # OAuth 2.1 sections 2.4 and 3.2.4.
-            raise InvalidRequestError("use one client authentication method in a request, not several")
-        if found and found[0][0] not in self._header_methods and request.header(b"authorization") is not None:
-            # The same: whatever its scheme is, the header is an attempt of its own.
-            raise InvalidRequestError("authenticate by the Authorization header or by the body, not by both")
-        return found[0] if found else None
+            raise InvalidRequestError(_SEVERAL)
+        if unread:
+            raise self._refusal("this authentication method is not supported here", header=unread_header or always_401)
+        return found
 
     async def _public(self, request: Request, named: str | None, find: FindParty, *, always_401: bool) -> Authenticated:
         if named is None:

@@ -13,6 +13,21 @@ REQUIRED: Mapping[str, str] = {
 }
 """Features that may not be taken out, and why."""
 
+CORE = "the core"
+RESERVED: tuple[Claim, ...] = (
+    *(
+        Claim("authorization request parameter", name)
+        for name in ("client_id", "redirect_uri", "response_type", "response_mode", "state")
+    ),
+    *(Claim("authorization response parameter", name) for name in ("error", "error_description", "state")),
+    *(Claim("token request parameter", name) for name in ("client_id", "grant_type", "resource", "scope")),
+    *(
+        Claim("token response member", name)
+        for name in ("access_token", "expires_in", "issued_token_type", "refresh_token", "scope", "token_type")
+    ),
+)
+"""Names on the wire that the pipeline itself reads or writes: no feature can take them over."""
+
 
 class Registry:
     """The features of one issuer, in the order of their list, with their contributions by extension point.
@@ -27,23 +42,30 @@ class Registry:
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = tuple(features)
         self._by_type: dict[type[Contribution], list[Contribution]] = {}
-        owners: dict[Claim, str] = {}
+        self.names = frozenset(feature.name for feature in self.features)
+        self._owners: dict[Claim, str] = dict.fromkeys(RESERVED, CORE)
+        self._refuse_gaps()
         for feature in self.features:
             for contribution in feature.contributions:
                 self._by_type.setdefault(type(contribution), []).append(contribution)
                 for claim in contribution.claims():
-                    owner = owners.setdefault(claim, feature.name)
-                    if owner != feature.name:
-                        raise CompositionError(
-                            f"features {owner!r} and {feature.name!r} both claim the {claim.kind} {claim.name!r}; "
-                            "take one of them out of the list of features"
-                        )
-        self.names = frozenset(feature.name for feature in self.features)
-        self._refuse_gaps()
+                    self._own(claim, feature.name)
+
+    def _own(self, claim: Claim, name: str) -> None:
+        owner = self._owners.setdefault(claim, name)
+        if owner == CORE:
+            raise CompositionError(f"feature {name!r} claims the {claim.kind} {claim.name!r}, which the core owns")
+        if owner != name:
+            raise CompositionError(
+                f"features {owner!r} and {name!r} both claim the {claim.kind} {claim.name!r}; "
+                "take one of them out of the list of features"
+            )
 
     def _refuse_gaps(self) -> None:
         if len(self.names) != len(self.features):
-            raise CompositionError("a feature is listed twice")
+            names = [feature.name for feature in self.features]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise CompositionError(f"two features are called {twice!r}; rename one of them or list it once")
         for feature in self.features:
             for name in feature.requires:
                 if name not in self.names:
@@ -77,9 +99,13 @@ def select(
         drafts: draft features that the operator switched on, with the version expected.
 
     Raises:
-        CompositionError: an unknown name, or a draft whose version is not the one that the operator named.
+        CompositionError: an unknown name, two features of one name, or a draft whose version is not the one that the
+            operator named.
     """
-    by_name = {feature.name: feature for feature in available}
+    by_name: dict[str, Feature] = {}
+    for feature in available:
+        if by_name.setdefault(feature.name, feature) is not feature:
+            raise CompositionError(f"two features are called {feature.name!r}; rename one of them or list it once")
     unknown = [name for name in (*(wanted or ()), *drafts) if name not in by_name]
     if unknown:
         raise CompositionError(f"unknown feature {unknown[0]!r}; known are: {', '.join(sorted(by_name))}")

@@ -7,11 +7,12 @@ chunks. This class adds the rest. A refused request gets a minimal response and 
 
 import asyncio
 import ssl
+import sys
 from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-from uvicorn._types import ASGIVersions
+from uvicorn._types import ASGI3Application, ASGIVersions
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -29,6 +30,7 @@ _PIPELINED = 32
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1_048_576
 _CHUNK_OVERHEAD = 8
+_EAGER = sys.version_info >= (3, 12)
 
 
 _TOO_MANY_CONNECTIONS = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -65,6 +67,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._refusal: tuple[int, str] | None = None
         self._closing = False  # no more input is read
         self._lingered = 0
+        self._unstarted: RequestResponseCycle | None = None  # its head came with the block being read
 
     # Connection
 
@@ -111,6 +114,24 @@ class EdgeProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         self._raw_bytes += len(data)
         self._feed(data)
+        self._start_unstarted()
+
+    def _start_unstarted(self) -> None:
+        """Start the application when the whole block is read: most requests are complete by then."""
+        cycle, self._unstarted = self._unstarted, None
+        if cycle is not None and not cycle.disconnected:
+            self._start_asgi_task(cycle, self.app)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Run the application at once up to its first wait: many answers need none and no turn of the loop."""
+        if not _EAGER:
+            super()._start_asgi_task(cycle, app)
+            return
+        # typeshed has eager_start only from the version on that has it at run time.
+        task = asyncio.Task(cycle.run_asgi(app), loop=self.loop, eager_start=True)
+        if not task.done():
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -252,7 +273,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
         else:
-            self._start_asgi_task(self.cycle, self.app)
+            self._unstarted = self.cycle
 
     def on_body(self, body: bytes) -> None:
         """Count the content."""

@@ -6,7 +6,7 @@ import math
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -24,7 +24,7 @@ Application = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideListener:
-    """A second small application on a socket of its own, in the same loop: metrics.
+    """A further small application on a socket of its own, in the same loop: metrics, the demo.
 
     Args:
         application: ASGI; receives no lifespan events.
@@ -70,7 +70,7 @@ def serve(
     settings: ServerSettings,
     *,
     sock: socket.socket | None = None,
-    side: SideListener | None = None,
+    sides: Sequence[SideListener] = (),
     tls: ssl.SSLContext | None = None,
     on_listening: Callable[[str, int], None] | None = None,
     on_draining: Callable[[], None] | None = None,
@@ -81,7 +81,7 @@ def serve(
         application: ASGI application.
         settings: where to listen and which limits hold.
         sock: an own listening socket instead of ``settings.host`` and ``settings.port``.
-        side: a second application.
+        sides: further applications, each on a socket of its own in the same loop.
         tls: terminates TLS here; with ``verify_mode`` set, client certificates reach the application.
         on_listening: called with host and port once requests are answered.
         on_draining: called when the end begins; sets ``EdgeApplication.draining``.
@@ -91,23 +91,25 @@ def serve(
         SystemExit: the application failed to start; the status is not 0.
     """
     sock = sock or listen(settings.host, settings.port)
-    side_sock = listen(side.host, side.port) if side is not None else None
+    side_socks = [listen(side.host, side.port) for side in sides]
     main = _Server(_configure(application, settings.limits, tls=tls, lifespan="on"), on_listening, on_draining)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if side is None or side_sock is None:
-            runner.run(main.serve(sockets=[sock]))
-        else:
-            second = _Server(_configure(side.application, settings.limits, tls=None, lifespan="off"))
-            runner.run(_serve_both(main, sock, second, side_sock))
+        others = [
+            (_Server(_configure(side.application, settings.limits, tls=None, lifespan="off")), side_sock)
+            for side, side_sock in zip(sides, side_socks, strict=True)
+        ]
+        runner.run(_serve_all(main, sock, others))
 
 
-async def _serve_both(main: "_Server", sock: socket.socket, side: "_Server", side_sock: socket.socket) -> None:
-    task = asyncio.create_task(side.serve_quietly(side_sock))
+async def _serve_all(main: "_Server", sock: socket.socket, others: "Sequence[tuple[_Server, socket.socket]]") -> None:
+    tasks = [asyncio.create_task(other.serve_quietly(other_sock)) for other, other_sock in others]
     try:
         await main.serve(sockets=[sock])
     finally:
-        side.should_exit = True
-        await task
+        for other, _ in others:
+            other.should_exit = True
+        for task in tasks:
+            await task
 
 
 def _configure(

@@ -203,6 +203,30 @@ class KeyLifecycle:
 
     maintain = ensure_all
 
+    async def rotate(self, alg: str | None = None) -> tuple[SigningKeyRecord, ...]:
+        """Publish successors now instead of when they are due; they sign ``publish_seconds`` later.
+
+        A key that waits for its time already is successor enough.
+
+        Args:
+            alg: only keys of this algorithm; of every configured one when ``None``.
+
+        Returns:
+            The issuer's records.
+
+        Raises:
+            LookupError: when the issuer is not configured for ``alg``.
+        """
+        if alg is not None and alg not in self._settings.algorithms:
+            raise LookupError(f"the issuer has no {alg} keys")
+        records = await self.ensure_all()
+        now = self._clock.now()
+        for one in self._settings.algorithms if alg is None else (alg,):
+            waiting = (r for r in records if r.alg == one and r.revoked_at is None and r.activate_at > now)
+            if not any(waiting):
+                await self._create(Create(one, now + self._settings.publish_seconds))
+        return await self.ensure_all()
+
     async def revoke(self, kid: str) -> tuple[SigningKeyRecord, ...]:
         """Withdraw a key in an emergency: it leaves the key set at once and its replacement signs at once.
 

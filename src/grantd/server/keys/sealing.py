@@ -120,27 +120,32 @@ def _parse(text: str, source: str) -> Sealer:
     return Sealer(masters[0], version=newest, older={newest - n: key for n, key in enumerate(masters) if n})
 
 
+def _require_private_file(path: Path, status: os.stat_result) -> None:
+    mode, user = stat.S_IMODE(status.st_mode), os.geteuid()
+    if not stat.S_ISREG(status.st_mode):
+        raise SealingKeyError(f"secrets.sealing_key_file: {path} is not a regular file")
+    if status.st_uid != user:
+        raise SealingKeyError(
+            f"secrets.sealing_key_file: {path} belongs to user id {status.st_uid}, this process runs as {user}; "
+            f"run: chown {user} {path}"
+        )
+    if mode & ~0o600:
+        raise SealingKeyError(
+            f"secrets.sealing_key_file: {path} has mode {mode:04o}, others may use it; run: chmod 600 {path}"
+        )
+
+
 def _read(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise SealingKeyError(f"secrets.sealing_key_file: cannot read {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # Looked at through the open file, so that nobody can exchange it in between.
-        status = os.fstat(descriptor)
-        mode = stat.S_IMODE(status.st_mode)
-        if not stat.S_ISREG(status.st_mode):
-            raise SealingKeyError(f"secrets.sealing_key_file: {path} is not a regular file")
-        if status.st_uid != os.geteuid():
-            raise SealingKeyError(
-                f"secrets.sealing_key_file: {path} belongs to user id {status.st_uid}, this process runs as "
-                f"{os.geteuid()}; run: chown {os.geteuid()} {path}"
-            )
-        if mode & ~0o600:
-            raise SealingKeyError(
-                f"secrets.sealing_key_file: {path} has mode {mode:04o}, others may use it; run: chmod 600 {path}"
-            )
-        content = file.read(_MAX_FILE_BYTES + 1)
+        _require_private_file(path, os.fstat(descriptor))
+        content = os.read(descriptor, _MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > _MAX_FILE_BYTES:
         raise SealingKeyError(f"secrets.sealing_key_file: {path} has more than {_MAX_FILE_BYTES} bytes")
     return content.decode("latin-1")

@@ -36,7 +36,12 @@ async def reference_of(issuer: "Issuer", claims: Mapping[str, Any]) -> TokenRefe
 def build_revoker(issuer: "Issuer") -> Callable[[TokenReference, str], Awaitable[None]]:
     """Return the revoker: the token alone goes on the deny list, its grant lives (RFC 7009 section 2.1)."""
 
-    async def revoke(reference: TokenReference, _correlation_id: str) -> None:
-        await issuer.store.revoke_token(issuer.identifier, reference.jti, expires_at=reference.expires_at)
+    async def revoke(reference: TokenReference, correlation_id: str) -> None:
+        await issuer.cascade.end_token(
+            reference.jti,
+            expires_at=reference.expires_at,
+            reason="revoked_by_client",
+            correlation_id=correlation_id,
+        )
 
     return revoke

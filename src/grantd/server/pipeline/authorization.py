@@ -17,8 +17,6 @@ from grantd.storage.records import Client
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
-CORE_PARAMETERS = frozenset({"client_id", "redirect_uri", "response_type", "response_mode", "state"})
-
 
 class UntrustedRequestError(Exception):
     """The request cannot be answered by redirect: the person gets a page (OAuth 2.1 section 4.1.2.1).
@@ -46,10 +44,17 @@ class RefusedRequestError(Exception):
 
 
 class AuthorizationValidator:
-    """Prepared at start from the contributions of an issuer's features."""
+    """Prepared at start from the contributions of an issuer's features.
 
-    def __init__(self, issuer: "Issuer") -> None:
+    Args:
+        issuer: whose requests.
+        redirects: whether answers travel by redirect. A road that answers its caller directly (a challenge endpoint, a
+            back channel) takes requests without a redirect URI; one that is sent has to be registered all the same.
+    """
+
+    def __init__(self, issuer: "Issuer", *, redirects: bool = True) -> None:
         self._issuer = issuer
+        self._redirects = redirects
         registry = issuer.registry
         self._checks = tuple(contribution.check for contribution in registry.of(AuthorizationCheck))
         self._response_types = frozenset(contribution.name for contribution in registry.of(ResponseType))
@@ -114,6 +119,8 @@ class AuthorizationValidator:
         requested = parameters.peek("redirect_uri")
         registered = client.metadata.redirect_uris
         if requested is None:
+            if not self._redirects:
+                return "", False
             # OAuth 2.1 section 2.3.2: only a single registered one can be meant.
             if len(registered) == 1:
                 return registered[0], False

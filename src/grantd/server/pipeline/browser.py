@@ -60,7 +60,8 @@ class FormTokens:
 
     def check(self, token: str, holder: str, purpose: str) -> bool:
         """Return, in constant time, whether the token fits."""
-        return hmac.compare_digest(self.make(holder, purpose), token)
+        # Bytes, because text outside ASCII cannot be compared in constant time.
+        return hmac.compare_digest(self.make(holder, purpose).encode(), token.encode())
 
 
 def client_view(client: Client, redirect_uri: str) -> ClientView:

@@ -42,6 +42,7 @@ from grantd.server.pipeline.model import (
     Stop,
     Wait,
 )
+from grantd.server.pipeline.pages import WaitView
 from grantd.storage.records import Client, Interaction, SessionView
 
 if TYPE_CHECKING:
@@ -218,13 +219,22 @@ class Interactions:
             return Ongoing(
                 record,
                 context.state,
-                Challenge(step=challenge.step, view=challenge.view, problem=result.problem, status=result.status),
+                Challenge(
+                    step=challenge.step,
+                    view=challenge.view,
+                    problem=result.problem,
+                    status=result.status,
+                    retry_after=result.retry_after,
+                ),
             )
         if isinstance(result, Stop):
             await self._take(record)
             return Finished(self._tell(context.state, result.error))
         if isinstance(result, Wait):
-            return Ongoing(record, context.state, Challenge(step="wait", view=result))
+            # Under the step's own name, so that the next look is an answer to it.
+            view = result.view or WaitView(seconds=result.seconds)
+            wait = Challenge(step=declaration.name, view=view, retry_after=result.seconds)
+            return Ongoing(record, context.state, wait)
         return await self._advance(record, context, declaration.name, result)
 
     async def cancel(self, interaction_id: str, user_agent_key: bytes | None, facts: Facts) -> Finished:
@@ -270,12 +280,15 @@ class Interactions:
 
     # --- Inside ---
 
-    def _context(self, state: InteractionState, session: SessionView | None, facts: Facts) -> InteractionContext:
+    def _context(
+        self, state: InteractionState, session: SessionView | None, facts: Facts, interaction_id: str = ""
+    ) -> InteractionContext:
         return InteractionContext(
             issuer=self._issuer,
             state=state,
             session=session,
             now=self._issuer.clock.now(),
+            interaction_id=interaction_id,
             address=facts.address,
             user_agent=facts.user_agent,
             correlation_id=facts.correlation_id,
@@ -304,7 +317,7 @@ class Interactions:
             session = await issuer.store.find_session(
                 issuer.identifier, state.session_id, state.client.client_id, now=now
             )
-        return record, self._context(state, session, facts)
+        return record, self._context(state, session, facts, interaction_id)
 
     async def _advance(
         self, record: Interaction, context: InteractionContext, name: str, result: Advance

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantd.server.extension.feature import CompositionError
 from grantd.server.extension.points import AccessTokenFormat, Allocator, TokenContribution, TokenProfile
-from grantd.server.pipeline.model import Issuance, TokenPlan
+from grantd.server.pipeline.model import AccessTokenIssuance, Issuance, Reach, TokenPlan
 from grantd.storage.records import Client, Grant
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ACCESS_TOKEN = "access_token"  # the name of a kind of token
 _GRANT_ID_CHARACTERS = 22
 _JTI_CHARACTERS = 50
+
+Allocate = Callable[[Issuance], Awaitable[Mapping[str, Any]]]
 
 
 def new_jti(grant_id: str) -> str:
@@ -39,20 +41,32 @@ class ClaimRules:
 
     def __init__(self, issuer: "Issuer", profile: TokenProfile) -> None:
         registry = issuer.registry
+        contributions = tuple(c for c in registry.of(TokenContribution) if c.profile == profile.name)
+        allocators = tuple(a for a in registry.of(Allocator) if a.profile == profile.name)
         self.profile = profile
-        self.contributions = tuple(c for c in registry.of(TokenContribution) if c.profile == profile.name)
-        self.allocators: tuple[Callable[[Issuance], Awaitable[Mapping[str, Any]]], ...] = tuple(
-            a.build(issuer) for a in registry.of(Allocator) if a.profile == profile.name
+        self._contributions = tuple((c.names, c.contribute) for c in contributions)
+        self._allocators: tuple[tuple[frozenset[str], Allocate], ...] = tuple(
+            (a.names, a.build(issuer)) for a in allocators
         )
-        allowed = set(profile.claim_names)
-        for names in (
-            *(c.names for c in self.contributions),
-            *(a.names for a in registry.of(Allocator) if a.profile == profile.name),
-        ):
-            allowed |= names
-        if profile.bindable:
-            allowed.add("cnf")
-        self.allowed = frozenset(allowed)
+        self.extended = bool(contributions or allocators)
+        own = profile.claim_names | {"cnf"} if profile.bindable else profile.claim_names
+        self.allowed = own.union(*(c.names for c in contributions), *(a.names for a in allocators))
+
+    async def extend(self, issuance: Issuance, claims: dict[str, Any]) -> None:
+        """Add the claims that features contribute and allocate.
+
+        Raises:
+            UnknownClaimError: a feature gives a claim that it does not own.
+        """
+        for names, contribute in self._contributions:
+            self._merge(claims, contribute(issuance), names)
+        for names, allocate in self._allocators:
+            self._merge(claims, await allocate(issuance), names)
+
+    def _merge(self, claims: dict[str, Any], added: Mapping[str, Any], names: frozenset[str]) -> None:
+        if not added.keys() <= names:
+            raise UnknownClaimError(f"{sorted(added.keys() - names)} of {self.profile.name} came from no owner")
+        claims.update(added)
 
     def check(self, claims: Mapping[str, Any]) -> None:
         """Refuse claims outside the allow-list.
@@ -82,6 +96,71 @@ class Minter:
         except KeyError:
             raise CompositionError(f"no installed feature brings the token profile {profile!r}") from None
 
+    async def issue(
+        self,
+        profile: str,
+        claims: Mapping[str, Any],
+        *,
+        client: Client,
+        grant: Grant,
+        grant_id: str,
+        reach: Reach,
+        now: int,
+        expires_at: int | None = None,
+        confirmation: dict[str, Any] | None = None,
+        token_type: str,
+    ) -> tuple[str, Issuance]:
+        """Issue a token of ``profile`` that points to a grant on disk, with what features contribute to that profile.
+
+        Args:
+            profile: name of an installed profile.
+            claims: what the token says beside ``iss``, ``aud``, ``iat``, ``exp`` and ``jti``.
+            client: whom it is issued to.
+            grant: what it rests on.
+            grant_id: the written grant.
+            reach: its scopes and audience.
+            now: seconds since the Unix epoch.
+            expires_at: when it should end; the profile's lifetime is the limit.
+            confirmation: the key that the sender proved to have; kept only where the profile is bindable.
+            token_type: of the response, where the profile has none of its own.
+
+        Returns:
+            The token and the facts that it was made from.
+
+        Raises:
+            CompositionError: no feature brings the profile, or nothing says when the token ends.
+            UnknownClaimError: a claim is not on the profile's list.
+        """
+        rules = self.rules(profile)
+        kind = rules.profile
+        ends = [end for end in (expires_at, kind.lifetime and now + kind.lifetime) if end is not None]
+        if not ends:
+            raise CompositionError(f"nothing says when a token of the profile {profile!r} ends")
+        issuance = Issuance(
+            issuer=self._issuer,
+            client=client,
+            grant=grant,
+            plan=reach,
+            jti=new_jti(grant_id),
+            now=now,
+            expires_at=min(ends),
+            confirmation=confirmation if kind.bindable else None,
+            token_type=kind.token_type or token_type,
+        )
+        audience = reach.audience
+        usual = {
+            "iss": self._issuer.identifier,
+            "aud": audience[0] if len(audience) == 1 else list(audience),
+            "iat": now,
+            "exp": issuance.expires_at,
+            "jti": issuance.jti,
+        }
+        said = {name: value for name, value in usual.items() if name in kind.claim_names} | dict(claims)
+        if issuance.confirmation is not None:
+            said["cnf"] = issuance.confirmation
+        await rules.extend(issuance, said)
+        return self.mint(profile, said), issuance
+
     def mint(self, profile: str, claims: dict[str, Any], *, alg: str = "") -> str:
         """Sign ``claims`` as a token of ``profile`` with the issuer's key.
 
@@ -106,8 +185,6 @@ class AccessTokens:
         self._issuer = issuer
         self._rules = minter.rules(ACCESS_TOKEN)
         self._formats = {f.name: f.build(issuer) for f in registry.of(AccessTokenFormat)}
-        self._contributions = tuple(c.contribute for c in self._rules.contributions)
-        self._allocators = self._rules.allocators
 
     def lifetime(self, plan: TokenPlan) -> int:
         """Return the lifetime in seconds of tokens for a plan."""
@@ -123,7 +200,7 @@ class AccessTokens:
         now: int,
         confirmation: dict[str, Any] | None,
         token_type: str,
-    ) -> tuple[str, Issuance]:
+    ) -> tuple[str, AccessTokenIssuance]:
         """Issue an access token for a grant that is on disk.
 
         Args:
@@ -141,7 +218,7 @@ class AccessTokens:
         Raises:
             InvalidTargetError: no installed feature can write the resource's token format.
         """
-        issuance = Issuance(
+        issuance = AccessTokenIssuance(
             issuer=self._issuer,
             client=client,
             grant=grant,
@@ -173,9 +250,7 @@ class AccessTokens:
             claims["amr"] = grant.amr
         if confirmation is not None:
             claims["cnf"] = confirmation
-        for contribute in self._contributions:
-            claims.update(contribute(issuance))
-        for allocate in self._allocators:
-            claims.update(await allocate(issuance))
+        if self._rules.extended:
+            await self._rules.extend(issuance, claims)
         self._rules.check(claims)
         return self._formats[plan.resource_server.token_format](issuance, claims), issuance

@@ -1,11 +1,9 @@
 """The values that pass between the steps of a flow."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-from msgspec import field as struct_field
+from msgspec import Struct, field
 
 from grantd.core.errors import OAuthError
 from grantd.server.http.forms import Parameters
@@ -33,8 +31,8 @@ class AuthorizationRequest(Struct, kw_only=True):
     scopes: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
-    evidence: dict[str, Any] = struct_field(default_factory=dict)
-    extras: dict[str, str] = struct_field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, str] = field(default_factory=dict)
 
     @property
     def silent(self) -> bool:
@@ -42,8 +40,7 @@ class AuthorizationRequest(Struct, kw_only=True):
         return "none" in self.prompt
 
 
-@dataclass(slots=True, kw_only=True)
-class AuthorizationDraft:
+class AuthorizationDraft(Struct, kw_only=True):
     """An authorization request under examination: the parameters as they came, the request as far as it is trusted."""
 
     issuer: "Issuer"
@@ -52,8 +49,7 @@ class AuthorizationDraft:
     request: AuthorizationRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationResponse:
+class AuthorizationResponse(Struct, frozen=True, kw_only=True):
     """What goes to the redirect URI, before a response mode gives it its form."""
 
     client_id: str
@@ -62,8 +58,7 @@ class AuthorizationResponse:
     parameters: tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class GrantDraft:
+class GrantDraft(Struct, kw_only=True):
     """A decision that becomes a grant: consent sections and features shape it before it is written."""
 
     request: AuthorizationRequest
@@ -77,8 +72,7 @@ class GrantDraft:
     consent: dict[str, Any] | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class TokenRequest:
+class TokenRequest(Struct, kw_only=True):
     """A token request whose client is authenticated."""
 
     issuer: "Issuer"
@@ -94,17 +88,20 @@ class TokenRequest:
     token_type: str = "Bearer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPlan:
-    """Where an access token will be used and what for: decided before anything is claimed."""
+class Reach(Struct, frozen=True, kw_only=True):
+    """Where a token will be used and what for: decided before anything is claimed."""
 
     scopes: tuple[str, ...]
     audience: tuple[str, ...]
+
+
+class TokenPlan(Reach, frozen=True, kw_only=True):
+    """The reach of an access token: its audience are resources of one resource server's kind."""
+
     resource_server: ResourceServer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True):
     """The outcome of a won claim.
 
     Args:
@@ -116,9 +113,8 @@ class Claimed:
     refresh_token: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What a grant type established from evidence, with nothing consumed yet.
+class Prepared(Struct, frozen=True, kw_only=True):
+    """An access token that a grant type found due on evidence, with nothing consumed yet.
 
     Args:
         grant: the grant, or its draft when the claim will write it.
@@ -133,23 +129,65 @@ class Prepared:
     claim: Callable[[TokenPlan], Awaitable[Claimed]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Issuance:
-    """An access token in the making; contributions read it and add claims."""
+class PreparedProfileToken(Struct, frozen=True, kw_only=True):
+    """A token of another profile (a transaction token, an ID-JAG) that is due, with nothing consumed yet.
+
+    The resource directory, the access token's claims and refresh tokens have no part in it.
+
+    Args:
+        profile: name of the ``TokenProfile``: it decides ``typ``, the claims allowed, the longest life, ``token_type``
+            and whether the sender's key is bound.
+        issued_token_type: URN of RFC 8693 section 3.
+        grant: what the token rests on.
+        reach: its scopes and its audience, as they will stand in it.
+        claims: what it says beside ``iss``, ``aud``, ``iat``, ``exp`` and ``jti``, which are set where the profile has
+            them.
+        expires_at: when it ends, in seconds since the Unix epoch; ``None`` for the profile's longest life.
+        claim: consumes the evidence, atomically, and returns the identifier of the grant on disk; raises the error of
+            the loser.
+    """
+
+    profile: str
+    issued_token_type: str
+    grant: Grant
+    reach: Reach
+    claims: dict[str, Any]
+    expires_at: int | None = None
+    claim: Callable[[], Awaitable[str]]
+
+
+class Issuance(Struct, kw_only=True):
+    """A token in the making; contributions read it and add claims.
+
+    Args:
+        grant: what it rests on; a draft may have another identifier than ``grant_id``.
+        confirmation: the ``cnf`` that it will carry, or ``None``.
+        token_type: of the response.
+    """
 
     issuer: "Issuer"
     client: Client
     grant: Grant
-    plan: TokenPlan
+    plan: Reach
     jti: str
     now: int
     expires_at: int
     confirmation: dict[str, Any] | None
     token_type: str
 
+    @property
+    def grant_id(self) -> str:
+        """The grant on disk that the token points to."""
+        return self.jti.partition(".")[0]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenReference:
+
+class AccessTokenIssuance(Issuance, kw_only=True):
+    """An access token in the making."""
+
+    plan: TokenPlan
+
+
+class TokenReference(Struct, frozen=True, kw_only=True):
     """A token of ours that was recognised: authentic, and not expired.
 
     Args:
@@ -201,19 +239,24 @@ class InteractionState(Struct, kw_only=True):
     request: AuthorizationRequest | None = None
     error: PendingError | None = None
     session_id: bytes | None = None
-    results: dict[str, Any] = struct_field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
     fresh_sign_in: bool = False
     created_at: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class InteractionContext:
-    """An interaction at run time, as steps see it."""
+class InteractionContext(Struct, kw_only=True):
+    """An interaction at run time, as steps see it.
+
+    Args:
+        interaction_id: key of what a step keeps between two messages (a code that it sent, a request that it waits
+            for); empty while nobody has been asked anything.
+    """
 
     issuer: "Issuer"
     state: InteractionState
     session: SessionView | None
     now: int
+    interaction_id: str = ""
     address: str = ""
     user_agent: str = ""
     correlation_id: str = ""
@@ -224,8 +267,7 @@ class InteractionContext:
         return self.state.client
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
+class Challenge(Struct, frozen=True, kw_only=True):
     """What the person (or the native app that asks for it) has to answer next.
 
     Args:
@@ -233,16 +275,17 @@ class Challenge:
         view: typed data of the step, the same for pages and JSON.
         problem: key of a message about the last answer, or empty.
         status: HTTP status of a page that shows it.
+        retry_after: seconds to wait before the next answer, or ``None``.
     """
 
     step: str
     view: object
     problem: str = ""
     status: int = 200
+    retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authentication:
+class Authentication(Struct, frozen=True, kw_only=True):
     """A successful sign-in.
 
     Args:
@@ -256,16 +299,14 @@ class Authentication:
     acr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """The step is done; ``authentication`` starts a session, ``result`` is kept under the step's name."""
 
     result: Any = None
     authentication: Authentication | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """The answer was no good: show the step again with a message (``problem`` is its key)."""
 
     problem: str
@@ -273,16 +314,17 @@ class Retry:
     retry_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """The interaction ends with an error for the client."""
 
     error: OAuthError
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Another server or device has to act first; ask again after ``seconds``."""
+class Wait(Struct, frozen=True):
+    """Another server or device has to act first; ask again after ``seconds``.
+
+    A person's browser is redirected and sees what ``present`` returns then, so that has to be a ``WaitView`` meanwhile.
+    """
 
     seconds: int
     view: object = None
@@ -291,8 +333,7 @@ class Wait:
 StepResult = Advance | Retry | Stop | Wait
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentItem:
+class ConsentItem(Struct, frozen=True, kw_only=True):
     """One thing that the person allows or not.
 
     Args:
@@ -310,8 +351,7 @@ class ConsentItem:
     checked: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentContent:
+class ConsentContent(Struct, frozen=True, kw_only=True):
     """What a section shows.
 
     Args:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from grantd.server.extension.points import LifecycleListener
+from grantd.server.extension.points import Ending, LifecycleListener
+from grantd.server.observe.logs import get_logger
 from grantd.storage.records import AuditEvent
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
 Root = Literal["grant", "user", "client", "session"]
+_log = get_logger(__name__)
 
 
 class Cascade:
@@ -21,7 +23,7 @@ class Cascade:
 
     def __init__(self, issuer: "Issuer") -> None:
         self._issuer = issuer
-        self._listeners = tuple(listener.build(issuer) for listener in issuer.registry.of(LifecycleListener))
+        self._listeners = tuple((one.name, one.build(issuer)) for one in issuer.registry.of(LifecycleListener))
 
     async def end(
         self, by: Root, key: str | bytes, *, reason: str, actor: str = "", correlation_id: str = ""
@@ -57,6 +59,29 @@ class Cascade:
                 )
             )
         if ended:
-            for listener in self._listeners:
-                await listener(ended, reason)
+            await self._tell(Ending(grants=tuple(ended), reason=reason), correlation_id)
         return ended
+
+    async def end_token(self, jti: str, *, expires_at: int, reason: str, correlation_id: str = "") -> None:
+        """Revoke one access token; its grant lives (RFC 7009 section 2.1).
+
+        Args:
+            jti: the token's identifier.
+            expires_at: when it would have ended by itself, in seconds since the Unix epoch.
+            reason: for the listeners.
+            correlation_id: of the request that caused it.
+        """
+        await self._issuer.store.revoke_token(self._issuer.identifier, jti, expires_at=expires_at)
+        await self._tell(Ending(tokens=(jti,), reason=reason), correlation_id)
+
+    async def _tell(self, ending: Ending, correlation_id: str) -> None:
+        for name, listen in self._listeners:
+            try:
+                await listen(ending)
+            except Exception as error:  # noqa: BLE001  # it has ended whatever a listener makes of it
+                _log.error(
+                    "a listener failed",
+                    listener=name,
+                    correlation_id=correlation_id,
+                    error=f"{type(error).__name__}: {error}",
+                )

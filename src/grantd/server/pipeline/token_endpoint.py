@@ -6,17 +6,32 @@ from typing import TYPE_CHECKING, Any
 from grantd.core.errors import InvalidRequestError, OAuthError, UnauthorizedClientError, UnsupportedGrantTypeError
 from grantd.core.scopes import parse_scope
 from grantd.server.clients.authentication import Authenticated, party_of
-from grantd.server.extension.points import GrantType, Party, SenderBinding, TokenResponseMember
+from grantd.server.extension.points import (
+    GrantType,
+    Party,
+    SenderBinding,
+    TokenResponseHeader,
+    TokenResponseMember,
+)
 from grantd.server.http.forms import Parameters, form_body
-from grantd.server.http.messages import Request, Response
+from grantd.server.http.messages import HeaderList, Request, Response
 from grantd.server.http.responses import json_response
-from grantd.server.pipeline.model import Issuance, Prepared, TokenPlan, TokenRequest
+from grantd.server.pipeline.issuance import ACCESS_TOKEN
+from grantd.server.pipeline.model import (
+    AccessTokenIssuance,
+    Prepared,
+    PreparedProfileToken,
+    TokenPlan,
+    TokenRequest,
+)
 from grantd.server.pipeline.targets import plan_token
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
 LONGEST_GRANT_TYPE = 200
+
+Handle = Callable[[TokenRequest], Awaitable[Prepared | PreparedProfileToken]]
 
 
 def forbid_query_credentials(request: Request) -> None:
@@ -39,7 +54,9 @@ class TokenEndpoint:
         self._grants = {grant.name: (grant.build(issuer), grant.public_clients) for grant in types}
         self._repeatable = frozenset({"resource"}).union(*(grant.repeatable for grant in types))
         self._bindings = tuple((b.present, b.build(issuer)) for b in registry.of(SenderBinding))
-        self._members = tuple(member.contribute for member in registry.of(TokenResponseMember))
+        self._members = tuple(m.contribute for m in registry.of(TokenResponseMember) if m.profile == ACCESS_TOKEN)
+        self._other_members = tuple((m.profile, m.contribute) for m in registry.of(TokenResponseMember))
+        self._headers = tuple(header.contribute for header in registry.of(TokenResponseHeader))
         self._limits = issuer.limits
         self._count = issuer.metrics.token_grant
 
@@ -60,6 +77,8 @@ class TokenEndpoint:
         request, handle = self._select_grant(http, parameters, authenticated)
         await self._verify_sender(request)
         prepared = await handle(request)
+        if isinstance(prepared, PreparedProfileToken):
+            return await self._answer_profile(request, prepared)
         plan = self._plan(request, prepared)
         claimed = await prepared.claim(plan)
         token, issuance = await self._issuer.access_tokens.issue(
@@ -82,7 +101,7 @@ class TokenEndpoint:
 
     def _select_grant(
         self, http: Request, parameters: Parameters, authenticated: Authenticated
-    ) -> tuple[TokenRequest, Callable[[TokenRequest], Awaitable[Prepared]]]:
+    ) -> tuple[TokenRequest, Handle]:
         grant_type = parameters.require("grant_type")
         known = self._grants.get(grant_type)
         if known is None:
@@ -127,7 +146,9 @@ class TokenEndpoint:
             require_resource=self._issuer.settings.clients.require_resource,
         )
 
-    def _respond(self, request: TokenRequest, issuance: Issuance, token: str, refresh_token: str | None) -> Response:
+    def _respond(
+        self, request: TokenRequest, issuance: AccessTokenIssuance, token: str, refresh_token: str | None
+    ) -> Response:
         plan = issuance.plan
         # OAuth 2.1 section 3.2.3; scope is always exact, never left to be guessed.
         members: dict[str, Any] = {
@@ -140,4 +161,35 @@ class TokenEndpoint:
             members["refresh_token"] = refresh_token
         for contribute in self._members:
             members.update(contribute(request, issuance))
-        return json_response(200, members)
+        return json_response(200, members, headers=self._make_headers(request) if self._headers else None)
+
+    async def _answer_profile(self, request: TokenRequest, prepared: PreparedProfileToken) -> Response:
+        reach = prepared.reach
+        token, issuance = await self._issuer.minter.issue(
+            prepared.profile,
+            prepared.claims,
+            client=request.client,
+            grant=prepared.grant,
+            grant_id=await prepared.claim(),
+            reach=reach,
+            now=request.now,
+            expires_at=prepared.expires_at,
+            confirmation=request.confirmation,
+            token_type=request.token_type,
+        )
+        # RFC 8693 section 2.2.1: access_token is the name of the member, whatever the token is.
+        members: dict[str, Any] = {
+            "access_token": token,
+            "issued_token_type": prepared.issued_token_type,
+            "token_type": issuance.token_type,
+            "expires_in": issuance.expires_at - issuance.now,
+        }
+        if reach.scopes:
+            members["scope"] = " ".join(reach.scopes)
+        for profile, contribute in self._other_members:
+            if profile == prepared.profile:
+                members.update(contribute(request, issuance))
+        return json_response(200, members, headers=self._make_headers(request))
+
+    def _make_headers(self, request: TokenRequest) -> HeaderList:
+        return [header for contribute in self._headers for header in contribute(request)]

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -44,6 +45,15 @@ class Engine:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="grantd-store-reader")
         self._writer = Writer(path, synchronous=synchronous, group_size=group_size, count=self.statements, vfs=vfs)
         self.write = self._writer.submit
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for the writer thread."""
+        return self._writer.waiting
+
+    def watch_groups(self, observe: Callable[[int, float], None]) -> None:
+        """Let the writer thread tell after each group how many writes it had and how many seconds it took."""
+        self._writer.on_group = observe
 
     async def run(self, statement: str, parameters: Row) -> int:
         """Execute one writing statement durably; return how many rows it changed."""

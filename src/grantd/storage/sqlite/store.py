@@ -1,5 +1,7 @@
 """The SQLite store, put together from its parts."""
 
+from collections.abc import Callable
+
 from grantd.storage.sqlite.connection import Synchronous
 from grantd.storage.sqlite.directory import SqliteDirectory
 from grantd.storage.sqlite.engine import Engine
@@ -27,3 +29,12 @@ class SqliteStore(SqliteGrants, SqliteSessions, SqliteDirectory, SqliteOperation
         self, path: str, *, synchronous: Synchronous = "full", group_size: int = 64, vfs: str | None = None
     ) -> None:
         super().__init__(Engine(path, synchronous=synchronous, group_size=group_size, vfs=vfs), load("sqlite"))
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for the writer thread."""
+        return self._engine.waiting
+
+    def watch_groups(self, observe: Callable[[int, float], None]) -> None:
+        """Let the writer thread call ``observe`` after each group: how many writes, how many seconds."""
+        self._engine.watch_groups(observe)

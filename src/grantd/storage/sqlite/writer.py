@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import apsw
@@ -102,6 +103,8 @@ class Writer:
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
         self._lock = TurnLock(f"{path}-lock")
+        self.on_group: Callable[[int, float], None] | None = None
+        """Called by this thread after each group, with its units and the seconds that it took."""
         self._thread = threading.Thread(target=self._work, name="grantd-store-writer", daemon=True)
         self._thread.start()
 
@@ -121,6 +124,11 @@ class Writer:
         future: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Entry(unit, future, loop))
         return await future
+
+    @property
+    def waiting(self) -> int:
+        """Units that wait for the thread."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """Finish what was accepted, move the log into the database, stop. Blocks; call it off the event loop."""
@@ -165,6 +173,7 @@ class Writer:
         return group, False
 
     def _answer_group(self, group: list[_Entry]) -> None:
+        started = perf_counter()
         try:
             with self._lock:
                 results = self._commit(group)
@@ -174,6 +183,8 @@ class Writer:
             self._shut()
             self._answer_all(group, error)
             return
+        if self.on_group is not None:
+            self.on_group(len(group), perf_counter() - started)
         self._answer([(entry, *result) for entry, result in zip(group, results, strict=True)])
 
     def _answer_all(self, group: list[_Entry], error: Exception) -> None:

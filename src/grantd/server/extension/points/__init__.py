@@ -40,11 +40,13 @@ from grantd.server.extension.points.tokens import (
     TokenContribution,
     TokenKind,
     TokenProfile,
+    TokenResponseHeader,
     TokenResponseMember,
 )
 from grantd.server.extension.points.upkeep import (
     AuditEventTypes,
     DoctorCheck,
+    Ending,
     Finding,
     LifecycleListener,
     PeriodicJob,
@@ -66,6 +68,7 @@ __all__ = [
     "Credentials",
     "DoctorCheck",
     "Document",
+    "Ending",
     "Endpoint",
     "Finding",
     "GrantHandler",
@@ -91,5 +94,6 @@ __all__ = [
     "TokenContribution",
     "TokenKind",
     "TokenProfile",
+    "TokenResponseHeader",
     "TokenResponseMember",
 ]

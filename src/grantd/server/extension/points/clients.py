@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
+
 from grantd.server.extension.feature import Claim, Contribution
 from grantd.server.http.forms import Parameters
 from grantd.server.http.messages import Request
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """What a request presents as client authentication.
 
     Args:
@@ -36,8 +37,7 @@ class ClientAuthenticator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Party(Struct, frozen=True, kw_only=True):
     """A registered client or resource server, as client authentication sees it."""
 
     identifier: str

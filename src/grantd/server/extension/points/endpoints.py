@@ -22,7 +22,7 @@ class Endpoint(Contribution):
         build: makes the handler.
         cors: who may call it from a browser: nobody, code of registered origins, or anyone.
         metadata_member: member of the server metadata that holds its URL, or empty.
-        client_authentication: publish ``<metadata member without _endpoint>_endpoint_auth_methods_supported``.
+        client_authentication: publish ``<metadata member>_auth_methods_supported`` and the algorithms.
     """
 
     name: str
@@ -38,7 +38,15 @@ class Endpoint(Contribution):
         owned = [Claim("endpoint path", self.path), Claim("endpoint name", self.name)]
         if self.metadata_member:
             owned.append(Claim("metadata member", self.metadata_member))
+            if self.client_authentication:
+                owned.extend(Claim("metadata member", name) for name in self.authentication_members)
         return tuple(owned)
+
+    @property
+    def authentication_members(self) -> tuple[str, str]:
+        """Metadata members that tell the authentication methods and the algorithms of their signatures."""
+        prefix = self.metadata_member
+        return f"{prefix}_auth_methods_supported", f"{prefix}_auth_signing_alg_values_supported"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from grantd.server.extension.feature import Claim, Contribution
 from grantd.server.http.messages import Request
 from grantd.server.pipeline.model import (
+    AccessTokenIssuance,
     Issuance,
     Prepared,
+    PreparedProfileToken,
     TokenReference,
     TokenRequest,
 )
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 class GrantHandler(Protocol):
     """The rules of one grant type."""
 
-    async def __call__(self, request: TokenRequest, /) -> Prepared:
-        """Verify the evidence of ``request`` and consume nothing."""
+    async def __call__(self, request: TokenRequest, /) -> Prepared | PreparedProfileToken:
+        """Verify the evidence of ``request`` and consume nothing.
+
+        ``Prepared`` leads to an access token, ``PreparedProfileToken`` to a token of another profile.
+        """
         ...
 
 
@@ -88,7 +93,7 @@ class TokenProfile(Contribution):
         typ: the JOSE ``typ``.
         claim_names: allow-list; a claim outside is a programming error and is refused.
         token_type: ``token_type`` of responses that carry it, or empty for the binding's.
-        lifetime: seconds, or ``None`` when the caller decides.
+        lifetime: longest life in seconds, or ``None`` when the caller decides.
         bindable: whether ``cnf`` may be added.
     """
 
@@ -100,8 +105,13 @@ class TokenProfile(Contribution):
     bindable: bool = True
 
     def claims(self) -> tuple[Claim, ...]:
-        """Own the name and the ``typ``."""
-        return (Claim("token profile", self.name), Claim("token typ", self.typ))
+        """Own the name, the ``typ`` and the profile's own claims, which nobody else may say then."""
+        own = self.claim_names | {"cnf"} if self.bindable else self.claim_names
+        return (
+            Claim("token profile", self.name),
+            Claim("token typ", self.typ),
+            *(Claim(f"claim of {self.name}", name) for name in sorted(own)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +124,7 @@ class AccessTokenFormat(Contribution):
     """
 
     name: str
-    build: Callable[["Issuer"], Callable[[Issuance, dict[str, Any]], str]]
+    build: Callable[["Issuer"], Callable[[AccessTokenIssuance, dict[str, Any]], str]]
 
     def claims(self) -> tuple[Claim, ...]:
         """Own the format."""
@@ -127,7 +137,7 @@ class TokenContribution(Contribution):
 
     Args:
         names: the claims that it owns there.
-        contribute: gives them; runs inside issuance, after the claim was won.
+        contribute: gives them; runs inside issuance, after the claim was won. Claims outside ``names`` are refused.
         profile: the profile it adds to.
     """
 
@@ -147,6 +157,7 @@ class Allocator(Contribution):
     Args:
         names: the claims that it owns.
         build: makes the allocation; it may wait for the store.
+        profile: the profile it adds to.
     """
 
     names: frozenset[str]
@@ -160,19 +171,38 @@ class Allocator(Contribution):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenResponseMember(Contribution):
-    """Members and headers that a feature adds to successful token responses.
+    """Members that a feature adds to successful token responses.
 
     Args:
         names: the members that it owns.
         contribute: gives them.
+        profile: the profile of the token that the response carries.
     """
 
     names: frozenset[str]
     contribute: Callable[[TokenRequest, Issuance], Mapping[str, Any]]
+    profile: str = "access_token"
 
     def claims(self) -> tuple[Claim, ...]:
         """Own the members."""
         return tuple(Claim("token response member", name) for name in sorted(self.names))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenResponseHeader(Contribution):
+    """A header of successful token responses (``DPoP-Nonce``); those of refusals come with the error.
+
+    Args:
+        name: in lower case.
+        contribute: gives it, once or not at all.
+    """
+
+    name: str
+    contribute: Callable[[TokenRequest], tuple[tuple[bytes, bytes], ...]]
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Own the header."""
+        return (Claim("token response header", self.name),)
 
 
 @dataclass(frozen=True, kw_only=True)

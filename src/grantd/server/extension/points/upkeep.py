@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from grantd.server.extension.feature import Claim, Contribution
+from grantd.storage.records import Lease
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
@@ -27,16 +28,35 @@ class RecordKind(Contribution):
         return (Claim("record kind", self.kind),)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LifecycleListener(Contribution):
-    """Told when grants end, after the cascade wrote it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What just ended, for good.
 
     Args:
-        build: makes the listener: identifiers of the ended grants and the reason.
+        grants: identifiers of ended grants; every token of theirs ended with them.
+        tokens: ``jti`` of access tokens that were revoked alone, while their grants live.
+        reason: as in the audit log.
+    """
+
+    grants: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifecycleListener(Contribution):
+    """Told when grants end or single tokens are revoked, after the store has it.
+
+    What it does is not part of that transaction, and a process may die in between: a listener makes things quick, a
+    ``PeriodicJob`` that looks at the store makes them certain.
+
+    Args:
+        name: for the log.
+        build: makes the listener.
     """
 
     name: str
-    build: Callable[["Issuer"], Callable[[tuple[str, ...], str], Awaitable[None]]]
+    build: Callable[["Issuer"], Callable[[Ending], Awaitable[None]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +66,13 @@ class PeriodicJob(Contribution):
     Args:
         name: of the lease.
         seconds: between two runs.
-        run: does the work for one issuer.
+        run: does the work for one issuer; ``Lease.fence`` grows whenever another node takes over, so a record that
+            keeps the number refuses what a node writes that lost its lease without noticing.
     """
 
     name: str
     seconds: int
-    run: Callable[["Issuer"], Awaitable[None]]
+    run: Callable[["Issuer", Lease], Awaitable[None]]
 
     def claims(self) -> tuple[Claim, ...]:
         """Own the lease's name."""
@@ -89,11 +110,11 @@ class DoctorCheck(Contribution):
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsSection(Contribution):
-    """Settings of a feature, under ``feature_settings.<feature>`` of an issuer.
+    """Settings of a feature, under ``feature_settings.<feature>`` of an issuer; ``Issuer.feature_settings`` has them.
 
     Args:
         feature: the feature's name.
-        model: a frozen msgspec Struct that forbids unknown fields.
+        model: a frozen msgspec Struct that forbids unknown fields; its ``__post_init__`` may raise ``ValueError``.
     """
 
     feature: str

@@ -13,6 +13,7 @@ from grantd.server.pipeline.authorization import AuthorizationValidator, Refused
 from grantd.server.pipeline.browser import error_page, facts_of
 from grantd.server.pipeline.interaction import Finished
 from grantd.server.pipeline.model import AuthorizationResponse, InteractionState
+from grantd.storage.records import Client
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
@@ -40,6 +41,8 @@ class AuthorizationEndpoint:
         except RefusedRequestError as refused:
             return await self._refuse(http, refused)
         session = await find_session(self._issuer, http, client.client_id)
+        if request.silent and session is None and not _is_trusted(client):
+            return self._hold(http)
         outcome = await self._issuer.interactions.begin(client, request, session, facts_of(http))
         if isinstance(outcome, Finished):
             return self._respond(outcome.response)
@@ -67,9 +70,20 @@ class AuthorizationEndpoint:
     async def _refuse(self, http: Request, refused: RefusedRequestError) -> Response:
         client, interactions = refused.client, self._issuer.interactions
         # OAuth 2.1 section 7.13.2: the person signs in before an error redirects them, except silently.
-        if refused.silent or await find_session(self._issuer, http, client.client_id) is not None:
+        signed_in = await find_session(self._issuer, http, client.client_id) is not None
+        if refused.silent and not signed_in and not _is_trusted(client):
+            return self._hold(http)
+        if refused.silent or signed_in:
             return self._respond(interactions.tell(client.client_id, refused.pending))
         return await self._converse(http, interactions.begin_refusal(client, refused.pending))
+
+    def _hold(self, http: Request) -> Response:
+        return error_page(
+            self._issuer,
+            http,
+            "bad_request",
+            developer="prompt none needs a session: nobody vouches for this client, so nobody is sent to it unasked",
+        )
 
     async def _converse(self, http: Request, state: InteractionState) -> Response:
         issuer = self._issuer
@@ -82,3 +96,8 @@ class AuthorizationEndpoint:
         if not known:
             response.headers.append(issuer.cookies.set(issuer.cookies.user_agent, key))
         return response
+
+
+def _is_trusted(client: Client) -> bool:
+    # OAuth 2.1 section 7.13.2: automatic redirects go to clients that the operator registered.
+    return client.origin == "registered"

@@ -22,25 +22,24 @@ def find_basic(request: Request, _parameters: Parameters) -> tuple[Credentials, 
 
     A header of that scheme that cannot be read still counts as an attempt: its credentials are empty.
     """
-    headers = request.header_all(b"authorization")
-    found = []
-    for header in headers:
-        if header.split(b" ", 1)[0].lower() != b"basic":
+    found: list[Credentials] = []
+    for name, header in request.headers:
+        if name != b"authorization" or header.split(b" ", 1)[0].lower() != b"basic":
             continue
         try:
             text = b64decode(header[6:].strip(), validate=True).decode() if len(header) <= _LONGEST_HEADER else ""
             raw_id, colon, raw_secret = text.partition(":")
             if not colon:
                 raise ValueError(text)  # noqa: TRY301  # joins the other ways of being unreadable
-            decoded = Credentials(
-                client_id=unquote_plus(raw_id, errors="strict"),
-                secret=unquote_plus(raw_secret, errors="strict"),
-                raw=(raw_id, raw_secret),
-            )
+            decoded = Credentials(client_id=_decode(raw_id), secret=_decode(raw_secret), raw=(raw_id, raw_secret))
         except ValueError:
             decoded = Credentials(client_id="", secret="", raw=("", ""))
         found.append(decoded)
     return tuple(found)
+
+
+def _decode(half: str) -> str:
+    return unquote_plus(half, errors="strict") if "%" in half or "+" in half else half
 
 
 def find_post(_request: Request, parameters: Parameters) -> tuple[Credentials, ...]:

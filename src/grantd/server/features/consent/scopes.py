@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from grantd.core.errors import AccessDeniedError
 from grantd.server.extension.points import Section
+from grantd.server.features.consent.remembering import may_remember
 from grantd.server.pipeline.model import ConsentContent, ConsentItem, GrantDraft, InteractionContext
 from grantd.server.pipeline.targets import ResourceIndex
 
@@ -44,7 +45,8 @@ class ScopeSection:
         if context.client.metadata.first_party and context.client.metadata.skip_consent:
             return False
         consent = session.consent if session else None
-        if consent is None:
+        # OAuth 2.1 section 7.3.1: kept for an address or a client type that may have changed since.
+        if consent is None or not may_remember(context.client, request.redirect_uri):
             return True
         remembered = consent.details.get("scopes_by_resource", {})
         asked = scopes_by_resource(self._issuer.resources, request.scopes, request.resources)

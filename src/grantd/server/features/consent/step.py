@@ -9,12 +9,13 @@ import msgspec
 
 from grantd.core.errors import AccessDeniedError
 from grantd.server.extension.points import ConsentSection, Step
+from grantd.server.features.consent.remembering import may_remember
 from grantd.server.features.consent.scopes import NO_RESOURCE, scopes_by_resource
 from grantd.server.pipeline.browser import client_view
 from grantd.server.pipeline.model import Advance, Challenge, ConsentContent, InteractionContext, Retry, StepResult, Stop
 from grantd.server.pipeline.pages import ConsentView
 from grantd.server.pipeline.refresh import is_public, may_refresh
-from grantd.storage.records import AuditEvent, Client, Consent
+from grantd.storage.records import AuditEvent, Consent
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
@@ -31,17 +32,6 @@ def canonical_text(contents: tuple[ConsentContent, ...]) -> bytes:
             for content in contents
         ]
     )
-
-
-def may_remember(client: Client, redirect_uri: str) -> bool:
-    """Return whether a decision may serve the next request too (OAuth 2.1 section 7.3.1).
-
-    Only where the next request is known to come from the same client: it authenticates, or it is the operator's own
-    at an https address.
-    """
-    if not is_public(client):
-        return True
-    return client.metadata.first_party and urlsplit(redirect_uri).scheme == "https"
 
 
 class ConsentStep:

@@ -101,6 +101,9 @@ class InteractionEndpoint:
             redirect_source=redirect_source(target),
             frame_ancestors=state.client.metadata.frame_ancestors,
         )
-        return self._issuer.pages.challenge(
+        response = self._issuer.pages.challenge(
             outcome.challenge, brand=self._issuer.brand, form=form, correlation_id=http.correlation_id
         )
+        if outcome.challenge.retry_after is not None:
+            response.headers.append((b"retry-after", b"%d" % outcome.challenge.retry_after))
+        return response

@@ -15,7 +15,10 @@ def _value(issuer: "Issuer") -> str:
     return issuer.identifier
 
 
-def _members(_issuer: "Issuer") -> Mapping[str, object]:
+def _members(issuer: "Issuer") -> Mapping[str, object]:
+    # RFC 9207 section 2: only an https URL is an issuer identifier that a client may be told to insist on.
+    if issuer.scheme != "https":
+        return {}
     return {"authorization_response_iss_parameter_supported": True}
 
 

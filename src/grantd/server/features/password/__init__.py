@@ -13,6 +13,7 @@ from grantd.server.pipeline.model import Advance, Authentication, InteractionCon
 from grantd.server.pipeline.pages import PasswordView
 from grantd.server.throttle import Throttle
 from grantd.storage.records import AuditEvent, User
+from grantd.storage.rows import fold
 
 if TYPE_CHECKING:
     from grantd.server.issuer import Issuer
@@ -42,11 +43,14 @@ class PasswordSignIn:
             return Retry("form_incomplete")
         issuer = self._issuer
         # Failures count for the name from one address, so that a stranger elsewhere cannot lock the person out.
-        key = (username.casefold(), context.address)
+        # The name counts as the store compares it: no other spelling gives new guesses.
+        key = (fold(username), context.address)
         retry_after = self._throttle.blocked(key)
         if retry_after is not None:
             issuer.metrics.sign_in("throttled").inc()
             return Retry("throttled", status=429, retry_after=retry_after)
+        # Counted until it turns out right, so that guesses sent at once do not all pass the check above.
+        self._throttle.failed(key)
         user = await issuer.store.find_user_by_name(issuer.identifier, username)
         try:
             if user is None or user.status != "active":
@@ -56,7 +60,6 @@ class PasswordSignIn:
         except TemporarilyUnavailableError:
             return Retry("busy", status=503, retry_after=1)
         if user is None or not result.ok:
-            self._throttle.failed(key)
             self._tell_failure(context, user)
             return Retry("wrong_credentials", status=401)
         self._throttle.succeeded(key)

@@ -2,12 +2,14 @@
 
 from grantd.core.specification import Specification
 from grantd.server.extension import Feature
-from grantd.server.extension.points import Document
+from grantd.server.extension.points import Document, Metadata
 from grantd.server.features.server_metadata.documents import (
+    OWN_MEMBERS,
     build_key_set,
     build_metadata,
     key_set_paths,
     metadata_paths,
+    own_members,
 )
 
 FEATURE = Feature(
@@ -22,6 +24,7 @@ FEATURE = Feature(
     ),
     summary="One document says what the server offers, composed from the features that are really installed.",
     contributions=(
+        Metadata(names=OWN_MEMBERS, members=own_members),
         Document(name="metadata", paths=metadata_paths, build=build_metadata),
         Document(name="jwks", paths=key_set_paths, build=build_key_set, metadata_member="jwks_uri"),
     ),

@@ -1,11 +1,12 @@
 """Composing the documents at start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from grantd.core.issuers import well_known_paths
+from grantd.server.extension import CompositionError
 from grantd.server.extension.points import (
     ClientAuthenticationMethod,
     Document,
@@ -37,9 +38,44 @@ def key_set_paths(issuer: "Issuer") -> tuple[str, ...]:
     return (f"{issuer.base_path}/jwks",)
 
 
-def compose(issuer: "Issuer") -> dict[str, object]:
-    """Compose the metadata from the installed features (RFC 8414 section 2)."""
+OWN_MEMBERS = frozenset(
+    {
+        "issuer",
+        "scopes_supported",
+        "response_types_supported",
+        "response_modes_supported",
+        "grant_types_supported",
+        "service_documentation",
+        "op_policy_uri",
+        "op_tos_uri",
+        "protected_resources",
+    }
+)
+
+
+def own_members(issuer: "Issuer") -> Mapping[str, object]:
+    """Return the members that follow from the issuer's settings and from what is installed at all."""
     registry, settings = issuer.registry, issuer.settings
+    return {
+        "issuer": issuer.identifier,
+        "scopes_supported": list(issuer.resources.scopes),
+        "response_types_supported": [response_type.name for response_type in registry.of(ResponseType)],
+        "response_modes_supported": [mode.name for mode in registry.of(ResponseMode)],
+        "grant_types_supported": [grant_type.name for grant_type in registry.of(GrantType)],
+        "service_documentation": settings.service_documentation,
+        "op_policy_uri": settings.op_policy_uri,
+        "op_tos_uri": settings.op_tos_uri,
+        "protected_resources": list(settings.protected_resources),
+    }
+
+
+def compose(issuer: "Issuer") -> dict[str, object]:
+    """Compose the metadata from the installed features (RFC 8414 section 2).
+
+    Raises:
+        CompositionError: a feature gives a member that it does not own.
+    """
+    registry = issuer.registry
     document: dict[str, object] = {"issuer": issuer.identifier}
     for endpoint in registry.of(Endpoint):
         if endpoint.metadata_member:
@@ -47,27 +83,21 @@ def compose(issuer: "Issuer") -> dict[str, object]:
     for other in registry.of(Document):
         if other.metadata_member:
             document[other.metadata_member] = issuer.url(other.name)
-    document["scopes_supported"] = list(issuer.resources.scopes)
-    document["response_types_supported"] = [response_type.name for response_type in registry.of(ResponseType)]
-    document["response_modes_supported"] = [mode.name for mode in registry.of(ResponseMode)]
-    document["grant_types_supported"] = [grant_type.name for grant_type in registry.of(GrantType)]
     methods = registry.of(ClientAuthenticationMethod)
     algorithms = list(dict.fromkeys(alg for method in methods for alg in method.signing_algorithms))
     for endpoint in registry.of(Endpoint):
         if endpoint.client_authentication:
-            prefix = endpoint.metadata_member
+            supported, signing = endpoint.authentication_members
             # Introspection needs real authentication: none is no method there.
-            names = [m.name for m in methods if m.name != "none" or endpoint.name != "introspection"]
-            document[f"{prefix}_auth_methods_supported"] = names
-            document[f"{prefix}_auth_signing_alg_values_supported"] = algorithms
-    document["service_documentation"] = settings.service_documentation
-    document["op_policy_uri"] = settings.op_policy_uri
-    document["op_tos_uri"] = settings.op_tos_uri
-    document["protected_resources"] = list(settings.protected_resources)
-    # OpenID Connect Discovery section 3: left out it would mean true; a feature that fetches request objects says so.
-    document["request_uri_parameter_supported"] = False
+            document[supported] = [m.name for m in methods if m.name != "none" or endpoint.name != "introspection"]
+            document[signing] = algorithms
     for metadata in registry.of(Metadata):
-        document.update(metadata.members(issuer))
+        members = metadata.members(issuer)
+        if not members.keys() <= metadata.names:
+            raise CompositionError(f"metadata members {sorted(members.keys() - metadata.names)} are given by no owner")
+        document.update(members)
+    # OpenID Connect Discovery section 3: left out it would mean true; a feature that fetches request objects says so.
+    document.setdefault("request_uri_parameter_supported", False)
     # RFC 8414 section 3.2: members with zero elements are left out; response_types_supported is required.
     return {
         name: value

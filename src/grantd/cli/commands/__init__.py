@@ -1,0 +1,1 @@
+"""Signatures and help of the commands; light, so that ``grantd --help`` answers at once."""

@@ -1,0 +1,1 @@
+"""``grantd check`` and ``grantd doctor``: what is wrong, and what to do."""
