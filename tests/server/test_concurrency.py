@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from tests.support.asgi import Answer
@@ -17,6 +19,24 @@ MANY = 200
 Kind = Literal["memory", "sqlite"]
 
 
+@asynccontextmanager
+async def crowded(kind: Kind, path: Path, **settings: Any) -> AsyncIterator[Harbour]:
+    """A server whose requests overtake each other: every read of the store lets all others go on."""
+    async with harbour(kind, path=path, **settings) as h:
+        for name in ("find_grant", "find_family", "find_standing_grant"):
+            setattr(h.store, name, overtaken(getattr(h.store, name)))
+        yield h
+
+
+def overtaken(read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def read_and_wait(*arguments: Any) -> Any:
+        found = await read(*arguments)
+        await asyncio.sleep(0)
+        return found
+
+    return read_and_wait
+
+
 def outcomes(answers: list[Answer]) -> Counter[str]:
     return Counter("success" if answer.status == 200 else answer.json["error"] for answer in answers)
 
@@ -28,7 +48,7 @@ async def active(h: Harbour, token: str) -> bool:
 @pytest.mark.req("OA21-089", "OA21-090")
 @pytest.mark.parametrize("client_id", [WEB, CLI])
 async def test_one_code(kind: Kind, tmp_path: Path, client_id: str) -> None:
-    async with harbour(kind, path=tmp_path) as h:
+    async with crowded(kind, tmp_path) as h:
         code = await h.code(client_id=client_id)
         answers = await asyncio.gather(*(h.redeem(code, client_id) for _ in range(MANY)))
         assert outcomes(answers) == {"success": 1, "invalid_grant": MANY - 1}
@@ -40,7 +60,7 @@ async def test_one_code(kind: Kind, tmp_path: Path, client_id: str) -> None:
 
 @pytest.mark.req("OA21-101", "OA21-102")
 async def test_one_refresh_token_with_overlap(kind: Kind, tmp_path: Path) -> None:
-    async with harbour(kind, path=tmp_path) as h:
+    async with crowded(kind, tmp_path) as h:
         token = (await h.tokens(CLI))["refresh_token"]
         answers = await asyncio.gather(*(h.refresh(token, CLI) for _ in range(MANY)))
         assert outcomes(answers).keys() <= {"success", "invalid_grant"}
@@ -58,7 +78,7 @@ async def test_one_refresh_token_with_overlap(kind: Kind, tmp_path: Path) -> Non
 
 @pytest.mark.req("OA21-101", "OA21-102")
 async def test_one_refresh_token_without_overlap(kind: Kind, tmp_path: Path) -> None:
-    async with harbour(kind, path=tmp_path, lifetimes=Lifetimes(refresh_overlap=0)) as h:
+    async with crowded(kind, tmp_path, lifetimes=Lifetimes(refresh_overlap=0)) as h:
         token = (await h.tokens(CLI))["refresh_token"]
         answers = await asyncio.gather(*(h.refresh(token, CLI) for _ in range(MANY)))
         assert outcomes(answers) == {"success": 1, "invalid_grant": MANY - 1}
@@ -71,7 +91,7 @@ async def test_one_refresh_token_without_overlap(kind: Kind, tmp_path: Path) -> 
 @pytest.mark.req("OA21-101")
 async def test_refresh_against_revocation(kind: Kind, tmp_path: Path) -> None:
     """Whatever wins, once the revocation is acknowledged nothing of the grant works."""
-    async with harbour(kind, path=tmp_path) as h:
+    async with crowded(kind, tmp_path) as h:
         tokens = await h.tokens(CLI)
         token = tokens["refresh_token"]
         jobs = [h.refresh(token, CLI) for _ in range(20)]
@@ -86,7 +106,7 @@ async def test_refresh_against_revocation(kind: Kind, tmp_path: Path) -> None:
 
 async def test_first_use_of_client_credentials(kind: Kind, tmp_path: Path) -> None:
     """All requests of a client's first moment get tokens of one standing grant."""
-    async with harbour(kind, path=tmp_path) as h:
+    async with crowded(kind, tmp_path) as h:
         answers = await asyncio.gather(*(h.client_credentials() for _ in range(50)))
         assert outcomes(answers) == {"success": 50}
         said = [await h.introspect(answer.json["access_token"], "rs-cranes") for answer in answers]

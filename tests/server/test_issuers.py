@@ -22,6 +22,8 @@ from tests.support.harness import (
 from tests.support.independent import assert_error, metadata_of, published_keys, read_jwt
 
 from grantd.server.clients.authentication import hash_secret
+from grantd.server.features.opaque_access_token.sealed import _context
+from grantd.server.keys.sealing import UnsealError
 from grantd.storage.records import SecretHash
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +82,9 @@ async def test_codes(pair: tuple[str, str]) -> None:
 async def test_refresh_tokens(pair: tuple[str, str], client_id: str) -> None:
     async with two(pair) as (a, b):
         token = (await a.tokens(client_id))["refresh_token"]
+        # Twice over: the MAC is another issuer's, and so is the record.
+        assert a.issuer.refresh_tokens.read(token) is not None
+        assert b.issuer.refresh_tokens.read(token) is None
         assert_error(await b.refresh(token, client_id), "invalid_grant")
         if client_id == WEB:
             assert await b.introspect(token, WEB) == {"active": False}
@@ -225,4 +230,7 @@ async def test_a_token_cannot_be_relabelled(pair: tuple[str, str]) -> None:
         tokens: dict[str, Any] = await a.tokens()
         sealed = urlsafe_b64decode(tokens["access_token"].partition("_")[2] + "==")
         assert pair[0].encode() not in sealed
+        assert a.issuer.sealer.open(_context(a.issuer), sealed)
+        with pytest.raises(UnsealError):
+            a.issuer.sealer.open(_context(b.issuer), sealed)
         assert await b.introspect(tokens["access_token"]) == {"active": False}

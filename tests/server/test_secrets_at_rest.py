@@ -53,10 +53,6 @@ def written() -> Iterator[io.StringIO]:
     logs._State.threshold, logs._State.sink = kept[3:]
 
 
-def contents(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
-
-
 def dump(path: Path) -> list[str | bytes]:
     """Every value in the database."""
     values: list[str | bytes] = []
@@ -69,6 +65,11 @@ def dump(path: Path) -> list[str | bytes]:
     assert len(tables) > 8
     assert len(values) > 100
     return values
+
+
+def files_in(folder: Path) -> bytes:
+    """Return the database with its log, as they lie there."""
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
 class Flows:
@@ -136,7 +137,7 @@ async def test_nothing_at_rest_opens_anything(tmp_path: Path, written: io.String
         values = dump(tmp_path / "grantd.sqlite3")
         texts = [value if isinstance(value, str) else value.decode("latin-1") for value in values]
         texts.append(written.getvalue())
-        files = contents(tmp_path)
+        files = files_in(tmp_path)
         assert '"event":"request refused"' in written.getvalue()
         everything = "\n".join(texts)
         raw = everything.encode("latin-1", "replace") + files
@@ -183,5 +184,5 @@ async def test_opaque_tokens_are_not_kept_either(tmp_path: Path) -> None:
         token = (await h.tokens())["access_token"]
         assert (await h.revoke(token)).status == 200
         await h.deployment.neighbours.audit.flush()
-        files = contents(tmp_path)
+        files = files_in(tmp_path)
         assert token[8:40].encode() not in files
