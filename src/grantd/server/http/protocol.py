@@ -71,7 +71,7 @@ class EdgeProtocol(asyncio.Protocol):
 
     # Connection
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # stream sockets only
         """Start the clock of the first head; turn away what exceeds the number of connections."""
         self.transport = transport
         connections = self._state.connections
@@ -95,7 +95,7 @@ class EdgeProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock; tell the application about those whose client is gone."""
         del exc
-        self._state.connections.discard(self)  # type: ignore[arg-type] # as above
+        self._state.connections.discard(self)
         self._closing = True
         self._clock.end()
         self._reader.end()
