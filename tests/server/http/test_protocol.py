@@ -333,6 +333,17 @@ async def test_an_idle_connection_is_closed_and_a_busy_one_is_not() -> None:
     assert bench.wire.ended == ["close"]
 
 
+async def test_every_head_has_the_whole_time() -> None:
+    bench = Bench(limits=LimitSettings(header_seconds=0.2))
+    bench.send(b"GET /metadata HTTP/1.1\r\n")
+    await asyncio.sleep(0.12)
+    assert len(bench.send(b"Host: as.example\r\n\r\nGET")) == 1
+    await asyncio.sleep(0.12)
+    assert bench.taken() == []
+    await asyncio.sleep(0.12)
+    assert status(bench.taken()[0]) == 408
+
+
 async def test_a_server_that_drains_closes_after_the_last_response() -> None:
     idle = Bench()
     idle.send(request(b"/metadata"))
