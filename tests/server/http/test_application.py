@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from grantd.core.errors import InvalidClientError, OAuthError
-from grantd.server.http.application import Access, EdgeApplication, Scope
+from grantd.server.http.application import Access, EdgeApplication
+from grantd.server.http.asgi import Scope
 from grantd.server.http.cors import ANY_ORIGIN, registered_origins
-from grantd.server.http.exchange import CONTENT_LENGTH, HEADER_BLOCK
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import json_response
 from grantd.server.http.routes import Observe, Route, StaticEntity
@@ -174,12 +174,6 @@ async def test_head_of_a_document_and_of_a_handler() -> None:
 async def test_a_document_with_a_splitting_header_is_refused(header: tuple[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="CR, LF or NUL"):
         StaticEntity.of(b"1", headers=[header])
-
-
-async def test_the_ready_head_says_what_the_headers_say() -> None:
-    start = (await ask(build(), METADATA_PATH)).messages[0]
-    assert start[HEADER_BLOCK] == b"".join(name + b": " + value + b"\r\n" for name, value in start["headers"])
-    assert start[CONTENT_LENGTH] == len(METADATA.body)
 
 
 async def test_a_document_may_change() -> None:

@@ -1,32 +1,27 @@
-"""The edge as one ASGI application: hosts, paths, methods, bodies, CORS, errors, health.
+"""The edge as one application: hosts, paths, methods, bodies, CORS, errors, health.
 
-The assembly adds routes and starts it; nothing changes afterwards but what static documents return.
+The assembly adds routes and starts it; nothing changes afterwards but what static documents return. ``EdgeProtocol``
+hands requests over directly; any other server reaches the same code by ASGI.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from grantd.core.errors import InvalidRequestError, OAuthError, ServerError, TemporarilyUnavailableError
-from grantd.server.http.exchange import CONTENT_LENGTH, HEADER_BLOCK
+from grantd.server.http.asgi import Receive, Scope, Send, answer_scope, closing
+from grantd.server.http.incoming import Incoming
 from grantd.server.http.lifespan import Hook, run_lifespan
-from grantd.server.http.messages import HeaderList, Request, Response
+from grantd.server.http.messages import Request, Response
 from grantd.server.http.origin import CorrelationIds, TrustedProxies
 from grantd.server.http.responses import empty, error_response, json_response, text
 from grantd.server.http.routes import Handler, Observe, PreparedRoute, Route
 from grantd.server.settings.model import LimitSettings
 from grantd.storage.port import StoreUnavailableError
 
-Scope = dict[str, Any]
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-_CLOSE = (b"connection", b"close")
-_RETRY_AFTER = (b"retry-after", b"2")
+_VARY: Final = (b"vary", b"Origin")
+_RETRY_AFTER: Final = (b"retry-after", b"2")
 _FIRST_ERROR_STATUS = 400
 _CLIENT_GONE = 499
 _SHOWN_HOST = 80
@@ -42,10 +37,6 @@ class Access(NamedTuple):
     seconds: float
     client_address: str
     correlation_id: str
-
-
-class _DisconnectedError(Exception):
-    """The client went away before its request was whole."""
 
 
 class EdgeApplication:
@@ -98,11 +89,19 @@ class EdgeApplication:
         self._hosts: dict[bytes, dict[str, PreparedRoute]] = {}
         self._prefixes: dict[bytes, list[tuple[str, PreparedRoute]]] = {}
         self._new_id = CorrelationIds()
-        self._unrouted = PreparedRoute(
-            Route(name="unrouted", methods=dict.fromkeys(_METHODS - {"OPTIONS", "HEAD"}, self._refuse_path)),
-            body_limit=0,
-            observe=observer("unrouted") if observer else None,
-        )
+        self._proxied = bool(self._proxies)
+        self._unrouted = self._prepare_fallback(self._not_found or _refuse_path)
+        self._misdirected = self._prepare_fallback(_refuse_host)
+        self._health = {
+            "/health/live": self._prepare_fallback(_tell_live),
+            "/health/ready": self._prepare_fallback(self._tell_ready),
+        }
+
+    def _prepare_fallback(self, handler: Handler) -> PreparedRoute:
+        """Prepare what answers every method where no route does."""
+        observe = self._observer("unrouted") if self._observer else None
+        route = Route(name="unrouted", methods={"GET": handler})
+        return PreparedRoute(route, body_limit=0, observe=observe, fallback=handler)
 
     def add(self, host: str, path: str, route: Route, *, prefix: bool = False) -> None:
         """Add a route before serving begins.
@@ -136,193 +135,145 @@ class EdgeApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI 3: ``http`` and ``lifespan``."""
-        if scope["type"] != "http":
-            await self._other(scope, receive, send)
-            return
-        started = perf_counter()
-        fields: dict[bytes, bytes] = dict(scope["headers"])
-        host = fields.get(b"host", b"")
-        paths = self._hosts.get(host)
-        if paths is None:
-            host = host.lower()
-            paths = self._hosts.get(host)
-        raw_path = scope.get("raw_path")
-        route = None
-        if paths is not None and (not raw_path or b"%" not in raw_path or _unambiguous(raw_path, scope["path"])):
-            route = paths.get(scope["path"])
-            if route is None:
-                route = self._by_prefix(host, scope["path"])
-        if route is not None and route.static is not None:
-            method = scope["method"]
-            if method == "GET" or method == "HEAD":  # noqa: PLR1714 - a set look-up hashes the string
-                await self._serve_static(scope, send, route, fields, started)
-                return
-        await self._serve(scope, receive, send, fields, route, paths is not None, started)
+        if scope["type"] == "http":
+            await answer_scope(self, scope, receive, send, body_seconds=self._body_seconds)
+        elif scope["type"] == "lifespan":
+            await run_lifespan(receive, send, on_startup=self._on_startup, on_shutdown=self._on_shutdown)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
 
-    async def _serve_static(
-        self, scope: Scope, send: Send, route: PreparedRoute, fields: dict[bytes, bytes], started: float
-    ) -> None:
-        """Answer with a document, or with 304 (RFC 9110 section 15.4.5)."""
-        assert route.static is not None  # noqa: S101 - the caller saw it; tells the type checker
+    def respond_now(self, request: Incoming) -> Response | None:
+        """Find the route; answer at once if it has a document."""
+        request.started = perf_counter()
+        if self._proxied:
+            peer = request.client_address
+            request.client_address = self._proxies.client_address(peer, request.headers)
+            offered = request.fields.get(b"x-correlation-id")
+            given = self._proxies.correlation_id(peer, offered) if offered is not None else None
+            request.correlation_id = given or self._new_id()
+        else:
+            request.correlation_id = self._new_id()
+        route = request.route or self._find(request)
+        if route.static is None:
+            return None
+        method = request.method
+        if method != "GET" and method != "HEAD":  # noqa: PLR1714 - a set look-up hashes the string
+            return None
+        response: Response
         try:
-            entity = route.static()
+            response = route.document(route.static(), request.fields.get(b"if-none-match"))
         except Exception as error:  # noqa: BLE001 - as for handlers
-            request = self._request(scope, fields)
-            await _send(send, request, self._failure(request, error))
-            return
-        correlation_id = self._correlation_id(scope, fields)
-        value = correlation_id.encode("ascii")
-        tag = fields.get(b"if-none-match")
-        if tag is not None and entity.matches(tag):
-            status, body = 304, b""
-            headers = [*entity.not_modified_headers, *route.static_cors, (b"x-correlation-id", value)]
-            await send({"type": "http.response.start", "status": 304, "headers": headers})
-        else:
-            status, body = 200, entity.body if scope["method"] == "GET" else b""
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [*entity.headers, *route.static_cors, (b"x-correlation-id", value)],
-                    HEADER_BLOCK: b"%b%bx-correlation-id: %b\r\n" % (entity.block, route.static_cors_block, value),
-                    CONTENT_LENGTH: len(entity.body),
-                }
-            )
-        await send({"type": "http.response.body", "body": body})
-        if route.observe is not None:
-            route.observe(scope["method"], status, perf_counter() - started)
-        if self._access_all:
-            self._tell_access(scope, route, status, started, correlation_id)
-
-    async def _serve(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        fields: dict[bytes, bytes],
-        route: PreparedRoute | None,
-        known_host: bool,  # noqa: FBT001 - private, one caller
-        started: float,
-    ) -> None:
-        """Answer through a handler."""
-        request = self._request(scope, fields)
-        try:
-            if route is not None:
-                response = await self._answer(request, route, fields, receive)
-            else:
-                route = self._unrouted
-                response = await self._answer_unrouted(request, known_host=known_host)
-        except _DisconnectedError:
-            status = _CLIENT_GONE
-        else:
-            status = response.status
-            await _send(send, request, response)
-        route = route or self._unrouted
-        if route.observe is not None:
-            method = request.method if request.method in _METHODS else "other"
-            route.observe(method, status, perf_counter() - started)
-        if self._access_all or status >= _FIRST_ERROR_STATUS:
-            self._tell_access(scope, route, status, started, request.correlation_id)
-
-    async def _answer(
-        self, request: Request, route: PreparedRoute, fields: dict[bytes, bytes], receive: Receive
-    ) -> Response:
-        """Check method and origin, read the body, run the handler, turn what it raises into a response."""
-        origin = fields.get(b"origin")
-        handler = route.handlers.get(request.method)
-        if handler is None:
-            if request.method == "OPTIONS" and origin and route.cors and b"access-control-request-method" in fields:
-                return await self._guarded(request, lambda _: self._preflight(route, origin))
-            # OAuth 2.1 section 3.2 and RFC 9110 section 15.5.6.
-            error = InvalidRequestError(f"this endpoint takes {route.allow.decode()} only")
-            error.headers.append((b"allow", route.allow))
-            response = error_response(error, status=405)
-        else:
-            refusal = None
-            if request.method not in _WITHOUT_BODY:
-                refusal = await self._read_body(request, route.body_limit, fields, receive)
-            response = refusal or await self._guarded(request, handler)
-        if route.cors is not None:
-            response.headers.extend(await self._cors_headers(request, route, origin))
+            response = self._excuse(request, error)
+        self._record(request, route, response.status)
         return response
 
-    async def _guarded(self, request: Request, handler: Handler) -> Response:
-        """Run a handler and turn what it raises into a response."""
-        try:
-            return await handler(request)
-        except OAuthError as error:
-            if self._on_refusal is not None:
-                self._on_refusal(request, error)
-            return error_response(error)
-        except StoreUnavailableError as error:
-            if self._on_error is not None:
-                self._on_error(request, error)
-            busy = TemporarilyUnavailableError("the server cannot reach its database; try again in a moment")
-            busy.headers.append(_RETRY_AFTER)
-            return error_response(busy)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client gets a response and no detail
-            return self._failure(request, error)
-
-    def _failure(self, request: Request, error: Exception) -> Response:
-        if self._on_error is not None:
-            self._on_error(request, error)
-        return error_response(ServerError(f"unexpected; the log knows more under {request.correlation_id}"))
-
-    async def _preflight(self, route: PreparedRoute, origin: bytes) -> Response:
-        assert route.cors is not None  # noqa: S101 - the caller saw it; tells the type checker
-        headers = await route.cors.preflight_headers(origin)
-        if headers is None:
-            return text(403, "No registered client has this origin.", headers=[(b"vary", b"Origin")])
-        return empty(204, headers=headers)
-
-    async def _cors_headers(self, request: Request, route: PreparedRoute, origin: bytes | None) -> HeaderList:
-        assert route.cors is not None  # noqa: S101 - the caller saw it; tells the type checker
-        try:
-            return await route.cors.response_headers(origin)
-        except Exception as error:  # noqa: BLE001 - fail closed: the response stands, scripts may not read it
-            if self._on_error is not None:
-                self._on_error(request, error)
-            return [(b"vary", b"Origin")]
-
-    async def _read_body(
-        self, request: Request, limit: int, fields: dict[bytes, bytes], receive: Receive
-    ) -> Response | None:
-        """Read the body into ``request``; return a refusal when it is too long or too slow."""
-        declared = fields.get(b"content-length")
+    def body_limit(self, request: Incoming) -> int | None:
+        """Return how much of the body the route reads; ``None`` where it reads none, or where it refuses the length."""
+        route = request.route or self._find(request)
+        if request.method not in route.reading:
+            return None
+        limit = route.body_limit
+        declared = request.fields.get(b"content-length")
         # Lengths of that many digits are refused unread, also by int().
         if declared is not None and (
             len(declared) > len(str(limit)) or not declared.isdigit() or int(declared) > limit
         ):
-            return _closing(f"the body is longer than {limit} bytes", 413)
+            return None
+        return limit
+
+    async def respond(self, request: Incoming, refusal: Response | None = None) -> Response:
+        """Check method and body, run the handler, turn what it raises into a response, add the CORS headers.
+
+        Args:
+            request: its body is whole, or ``body_limit`` said that it need not be.
+            refusal: what the server has to say instead of the handler.
+        """
+        route = request.route or self._find(request)
+        method = request.method
+        handler = route.handlers.get(method) or route.fallback or self._without_handler
         try:
-            async with asyncio.timeout(self._body_seconds) if self._body_seconds is not None else _NO_TIMEOUT:
-                message = await receive()
-                body: bytes = message.get("body", b"")
-                while message.get("more_body") and len(body) <= limit:
-                    message = await receive()
-                    body += message.get("body", b"")
-        except TimeoutError:
-            return _closing("the body took too long to arrive", 408)
-        if message["type"] == "http.disconnect":
-            raise _DisconnectedError
-        if len(body) > limit:
-            return _closing(f"the body is longer than {limit} bytes", 413)
-        request.body = body
-        return None
+            if refusal is not None:
+                response = refusal
+            elif method not in route.reading:
+                request.body = b""
+                response = await handler(request)
+            elif not request.whole or len(request.body) > route.body_limit:
+                response = closing(f"the body is longer than {route.body_limit} bytes", 413)
+            else:
+                response = await handler(request)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client gets a response and no detail
+            response = self._excuse(request, error)
+        cors = route.cors
+        if cors is not None:
+            origin = request.fields.get(b"origin")
+            if origin is None:
+                response.headers.extend(route.cors_without_origin)
+            elif not _is_preflight(request, route):
+                try:
+                    response.headers.extend(await cors.response_headers(origin))
+                except Exception as error:  # noqa: BLE001 - fail closed: scripts may not read the response
+                    if self._on_error is not None:
+                        self._on_error(request, error)
+                    response.headers.append(_VARY)
+        self._record(request, route, _CLIENT_GONE if request.gone else response.status)
+        return response
 
-    async def _answer_unrouted(self, request: Request, *, known_host: bool) -> Response:
-        if request.path == "/health/live":
-            return json_response(200, {"status": "live"})
-        if request.path == "/health/ready":
-            return await self._readiness(request)
-        if known_host:
-            return await self._guarded(request, self._not_found or self._refuse_path)
-        # RFC 9110 section 15.5.20.
-        host = (request.header(b"host") or b"")[:_SHOWN_HOST].decode("latin-1")
-        shown = "".join(c if (c.isascii() and c.isalnum()) or c in ".:-_[]" else "?" for c in host)
-        return text(421, f"No issuer answers for the host '{shown}'. Add it to issuers.hosts if one should.\n")
+    def abandoned(self, request: Incoming) -> None:
+        """Count a request whose client went away before it was whole."""
+        request.started = request.started or perf_counter()
+        self._record(request, request.route or self._find(request), _CLIENT_GONE)
 
-    async def _readiness(self, request: Request) -> Response:
+    def _find(self, request: Incoming) -> PreparedRoute:
+        """Find what answers a request."""
+        host = request.fields.get(b"host", b"")
+        paths = self._hosts.get(host)
+        if paths is None:
+            host = host.lower()
+            paths = self._hosts.get(host)
+        path = request.path
+        route = None
+        if paths is not None and (b"%" not in request.raw_path or _unambiguous(request.raw_path, path)):
+            route = paths.get(path)
+            if route is None:
+                for prefix, candidate in self._prefixes.get(host, ()):
+                    if path.startswith(prefix):
+                        route = candidate
+                        break
+        if route is None:
+            route = self._health.get(path) or (self._misdirected if paths is None else self._unrouted)
+        request.route = route
+        return route
+
+    async def _without_handler(self, request: Request) -> Response:
+        """Answer a preflight, or a method that the route does not have."""
+        assert isinstance(request, Incoming)  # noqa: S101 - respond takes nothing else; tells the type checker
+        assert request.route is not None  # noqa: S101 - as above
+        route = request.route
+        if route.cors is not None and _is_preflight(request, route):
+            headers = await route.cors.preflight_headers(request.fields[b"origin"])
+            if headers is None:
+                return text(403, "No registered client has this origin.", headers=[_VARY])
+            return empty(204, headers=headers)
+        # OAuth 2.1 section 3.2 and RFC 9110 section 15.5.6.
+        error = InvalidRequestError(f"this endpoint takes {route.allow.decode()} only")
+        error.headers.append((b"allow", route.allow))
+        return error_response(error, status=405)
+
+    def _excuse(self, request: Request, error: Exception) -> Response:
+        """Turn what a handler raised into a response."""
+        if isinstance(error, OAuthError):
+            if self._on_refusal is not None:
+                self._on_refusal(request, error)
+            return error_response(error)
+        if self._on_error is not None:
+            self._on_error(request, error)
+        if isinstance(error, StoreUnavailableError):
+            busy = TemporarilyUnavailableError("the server cannot reach its database; try again in a moment")
+            busy.headers.append(_RETRY_AFTER)
+            return error_response(busy)
+        return error_response(ServerError(f"unexpected; the log knows more under {request.correlation_id}"))
+
+    async def _tell_ready(self, request: Request) -> Response:
         if self.draining:
             return json_response(503, {"status": "draining"})
         try:
@@ -333,71 +284,29 @@ class EdgeApplication:
             ready = False
         return json_response(200, {"status": "ready"}) if ready else json_response(503, {"status": "not ready"})
 
-    async def _refuse_path(self, request: Request) -> Response:
-        del request
-        return text(404, "There is nothing at this path.\n")
-
-    def _request(self, scope: Scope, fields: dict[bytes, bytes]) -> Request:
-        peer = scope["client"][0] if scope.get("client") else ""
-        extensions = scope.get("extensions")
-        return Request(
-            scope["method"],
-            scope["path"],
-            query=scope["query_string"],
-            headers=scope["headers"],
-            client_address=self._proxies.client_address(peer, scope["headers"]) if self._proxies else peer,
-            correlation_id=self._correlation_id(scope, fields),
-            certificate=extensions.get("grantd.client_certificate") if extensions else None,
-        )
-
-    def _correlation_id(self, scope: Scope, fields: dict[bytes, bytes]) -> str:
-        if self._proxies and scope.get("client"):
-            offered = fields.get(b"x-correlation-id")
-            if offered is not None:
-                return self._proxies.correlation_id(scope["client"][0], offered) or self._new_id()
-        return self._new_id()
-
-    def _by_prefix(self, host: bytes, path: str) -> PreparedRoute | None:
-        for prefix, route in self._prefixes.get(host, ()):
-            if path.startswith(prefix):
-                return route
-        return None
-
-    def _tell_access(
-        self, scope: Scope, route: PreparedRoute, status: int, started: float, correlation_id: str
-    ) -> None:
-        if self._access is None:
-            return
-        peer = scope["client"][0] if scope.get("client") else ""
-        address = self._proxies.client_address(peer, scope["headers"]) if self._proxies else peer
-        seconds = perf_counter() - started
-        self._access(Access(route.name, scope["method"], scope["path"], status, seconds, address, correlation_id))
-
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await run_lifespan(receive, send, on_startup=self._on_startup, on_shutdown=self._on_shutdown)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
+    def _record(self, request: Incoming, route: PreparedRoute, status: int) -> None:
+        """Tell metrics and access log of a request."""
+        seconds = perf_counter() - request.started
+        method = request.method
+        if route.observe is not None:
+            route.observe(method if method in _METHODS else "other", status, seconds)
+        if (self._access_all or status >= _FIRST_ERROR_STATUS) and self._access is not None:
+            self._access(
+                Access(
+                    route.name, method, request.path, status, seconds, request.client_address, request.correlation_id
+                )
+            )
 
 
-class _NoTimeout:
-    """Stands where no time limit does."""
-
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
-
-
-_NO_TIMEOUT = _NoTimeout()
-
-
-def _closing(sentence: str, status: int) -> Response:
-    """Build the refusal of a body that will not be read to its end."""
-    error = InvalidRequestError(sentence)
-    error.headers.append(_CLOSE)
-    return error_response(error, status=status)
+def _is_preflight(request: Incoming, route: PreparedRoute) -> bool:
+    """Tell whether a browser asks if it may call the route (Fetch, CORS-preflight request)."""
+    fields = request.fields
+    return (
+        request.method == "OPTIONS"
+        and route.cors is not None
+        and bool(fields.get(b"origin"))
+        and b"access-control-request-method" in fields
+    )
 
 
 def _unambiguous(raw_path: bytes, path: str) -> bool:
@@ -408,12 +317,18 @@ def _unambiguous(raw_path: bytes, path: str) -> bool:
     return path.isprintable() and "\ufffd" not in path
 
 
-async def _send(send: Send, request: Request, response: Response) -> None:
-    body = response.body
-    headers = response.headers
-    # RFC 9110 section 8.6: no Content-Length with 204.
-    if response.status != 204:  # noqa: PLR2004 - the section names it
-        headers = [*headers, (b"content-length", b"%d" % len(body))]
-    fixed = [*headers, (b"x-correlation-id", request.correlation_id.encode("ascii"))]
-    await send({"type": "http.response.start", "status": response.status, "headers": fixed})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+async def _refuse_path(request: Request) -> Response:
+    del request
+    return text(404, "There is nothing at this path.\n")
+
+
+async def _refuse_host(request: Request) -> Response:
+    # RFC 9110 section 15.5.20.
+    host = (request.header(b"host") or b"")[:_SHOWN_HOST].decode("latin-1")
+    shown = "".join(c if (c.isascii() and c.isalnum()) or c in ".:-_[]" else "?" for c in host)
+    return text(421, f"No issuer answers for the host '{shown}'. Add it to issuers.hosts if one should.\n")
+
+
+async def _tell_live(request: Request) -> Response:
+    del request
+    return json_response(200, {"status": "live"})

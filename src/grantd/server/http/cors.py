@@ -12,6 +12,7 @@ OriginCheck = Callable[[str], Awaitable[bool]]
 
 _EXPOSED = b"WWW-Authenticate, DPoP-Nonce, X-Correlation-Id"
 _VARY = (b"vary", b"Origin")
+_ANYBODY = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,18 @@ class CorsPolicy:
     headers: str = "Authorization, Content-Type, DPoP"
     max_age: int = 600
 
+    @property
+    def without_origin(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What the response gets when no script asks: the same for all such requests."""
+        return _ANYBODY if self.allowed is None else (_VARY,)
+
     async def response_headers(self, origin: bytes | None) -> HeaderList:
         """Return what the actual response to ``origin`` gets."""
         if self.allowed is None:
-            return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED)]
-        if origin is None or not await self._allows(origin):
+            return [*_ANYBODY]
+        if origin is None:
+            return [*self.without_origin]
+        if not await self._allows(origin):
             return [_VARY]
         return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _EXPOSED), _VARY]
 

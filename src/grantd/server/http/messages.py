@@ -3,6 +3,12 @@
 HeaderList = list[tuple[bytes, bytes]]
 
 
+def first_fields(headers: HeaderList) -> dict[bytes, bytes]:
+    """Return headers by name; of those that repeat, the first."""
+    fields = dict(headers)
+    return fields if len(fields) == len(headers) else dict(reversed(headers))
+
+
 class Request:
     """A whole HTTP request: the edge has read and limited the body before a handler sees it.
 
@@ -17,7 +23,17 @@ class Request:
         certificate: DER of the client certificate of the TLS connection, if any.
     """
 
-    __slots__ = ("body", "certificate", "client_address", "correlation_id", "headers", "method", "path", "query")
+    __slots__ = (
+        "_fields",
+        "body",
+        "certificate",
+        "client_address",
+        "correlation_id",
+        "headers",
+        "method",
+        "path",
+        "query",
+    )
 
     def __init__(
         self,
@@ -39,13 +55,17 @@ class Request:
         self.client_address = client_address
         self.correlation_id = correlation_id
         self.certificate = certificate
+        self._fields: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:
-        """Return the first header called ``name`` (lower case)."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        """Return the first header called ``name`` (lower case).
+
+        The first call fixes what ``headers`` hold.
+        """
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = first_fields(self.headers)
+        return fields.get(name)
 
     def header_all(self, name: bytes) -> list[bytes]:
         """Return every header called ``name`` (lower case), in order."""

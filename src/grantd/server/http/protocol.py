@@ -1,49 +1,46 @@
-"""uvicorn's HTTP/1.1 protocol with what an edge needs: limits, deadlines, strictness, the TLS client certificate.
+"""One HTTP/1.1 connection: what was read goes straight to the application, its response goes out in one piece.
 
-httptools (llhttp in strict mode) refuses by itself: both Content-Length and Transfer-Encoding, repeated or malformed
-Content-Length, folded header lines, bare CR or LF, control characters in header names, values and targets, malformed
-chunks. This class adds the rest. A refused request gets a minimal response and the end of its connection.
+uvicorn's server owns the sockets, the lifespan and the graceful end; of its protocols only the outer shape is kept.
+``RequestReader`` refuses what is malformed or too long; this class keeps the order, the deadlines and the end.
 """
 
 import asyncio
+import logging
 import ssl
 import sys
+from collections import deque
 from typing import Any, Final
-from urllib.parse import unquote
 
-import httptools
-from uvicorn._types import ASGI3Application, ASGIVersions
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
-from grantd.server.http.exchange import EdgeCycle
+from grantd.server.http.clock import Clock
+from grantd.server.http.incoming import Incoming, Responder
+from grantd.server.http.messages import Response
+from grantd.server.http.reader import RefusedError, RequestReader
+from grantd.server.http.responses import text
+from grantd.server.http.wire import Writer, is_last
 from grantd.server.settings.model import LimitSettings
 
-CLIENT_CERTIFICATE: Final = "grantd.client_certificate"
-"""Key in ``scope["extensions"]``: DER of the certificate that the TLS client proved to own."""
-
-_ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
-_CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive"})
-_PIPELINED = 32
+_PIPELINED = 33
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1_048_576
-_CHUNK_OVERHEAD = 8
-_EAGER = sys.version_info >= (3, 12)
-
-
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOO_MANY_CONNECTIONS = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_NOTHING: Final = object()
+_IDLE: Final = object()
+_STALE: Final = object()
+_HEAD: Final = object()
+_log = logging.getLogger("uvicorn.error")
 
 
-class _RefusedError(Exception):
-    """Leaves the parser from a callback; ``EdgeProtocol`` knows why."""
+class EdgeProtocol(asyncio.Protocol):
+    """One connection. Use ``edge_protocol`` to bind what all connections of a server share."""
 
-
-class EdgeProtocol(HttpToolsProtocol):
-    """One connection. Use ``edge_protocol`` to bind limits."""
-
-    limits: LimitSettings = LimitSettings()
+    limits: LimitSettings
+    responder: Responder
+    writer: Writer
 
     def __init__(
         self,
@@ -52,400 +49,321 @@ class EdgeProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._extensions: dict[str, object] | None = None
-        self._outlet: _Outlet = None  # type: ignore[assignment] # made with the transport, as the base class does
-        self._deadline: asyncio.TimerHandle | None = None
-        self._begun = False  # the first byte of a message came
-        self._in_head = True  # waiting for the end of a head
-        self._head_bytes = 0
-        self._head_count = 0
-        self._has_host = False
-        self._ignoring_upgrade = False  # this head is read a second time
-        self._raw_bytes = 0  # of the current message, without its first block
-        self._body_bytes = 0
-        self._refusal: tuple[int, str] | None = None
+        del config, app_state  # uvicorn hands them to every protocol
+        self.loop = loop = _loop or asyncio.get_running_loop()
+        self.transport: asyncio.Transport = None  # type: ignore[assignment] # comes with the connection
+        self._state = server_state
+        self._respond = self.responder.respond
+        self._respond_now = self.responder.respond_now
+        self._waiting: deque[Incoming] = deque()
+        self._reader: RequestReader = None  # type: ignore[assignment] # comes with the connection
+        self._running: Incoming | None = None
+        self._judged: Incoming | None = None  # its body is being read, up to:
+        self._limit = 0
+        self._clock = Clock(loop)
+        self._watched = _NOTHING  # what the clock runs for: a head, a body (its request), an idle connection
+        self._refusal: RefusedError | None = None  # for what comes after the requests that are waiting
         self._closing = False  # no more input is read
+        self._ending = False  # the last response that is due ends the connection
+        self._reading_paused = False
+        self._writing_paused = False
         self._lingered = 0
-        self._unstarted: RequestResponseCycle | None = None  # its head came with the block being read
 
     # Connection
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # stream sockets only
         """Start the clock of the first head; turn away what exceeds the number of connections."""
-        super().connection_made(transport)
-        self._outlet = _Outlet(transport, self)
+        self.transport = transport
+        connections = self._state.connections
+        connections.add(self)  # type: ignore[arg-type] # has what uvicorn's server asks of its own protocols
+        peer = get_remote_addr(transport)
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        if tls is not None and (certificate := tls.getpeercert(binary_form=True)):
-            self._extensions = {CLIENT_CERTIFICATE: certificate}
-        if len(self.connections) > self.limits.connections:
+        self._reader = RequestReader(
+            self.limits,
+            self._waiting,
+            queued=_PIPELINED,
+            peer=peer[0] if peer else "",
+            certificate=(tls.getpeercert(binary_form=True) or None) if tls is not None else None,
+        )
+        if len(connections) > self.limits.connections:
             self._closing = True
             transport.write(_TOO_MANY_CONNECTIONS)
             transport.close()
             return
-        self._deadline = self.loop.call_later(self.limits.header_seconds, self._too_slow)
+        self._watch_for(_HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clocks."""
-        self._stop_clock()
+        """Stop the clock; tell the application about those whose client is gone."""
+        del exc
+        self._state.connections.discard(self)
         self._closing = True
-        super().connection_lost(exc)
-        self._unset_keepalive_if_required()
-        self.pipeline.clear()
+        self._clock.end()
+        self._reader.end()
+        if self._running is not None:
+            self._running.gone = True
+        self._drop_waiting()
 
-    def eof_received(self) -> bool | None:  # type: ignore[override] # the base class always closes
+    def eof_received(self) -> bool | None:
         """Keep a half-closed connection open until the requests that came whole are answered."""
         # The rest of a message that has begun can never come; TLS transports cannot stay half open.
-        if self.scheme == "https" or self._closing or self._begun or self._idle():
+        tls = self.transport.get_extra_info("sslcontext") is not None
+        if tls or self._closing or self._reader.begun or self._idle():
             return None
-        self.cycle.keep_alive = False
+        self._ending = True
         return True
+
+    def shutdown(self) -> None:
+        """Close when nothing is in work, else after the last response: uvicorn's server drains."""
+        if self._idle():
+            self.transport.close()
+        else:
+            self._ending = True
+
+    def _idle(self) -> bool:
+        """Tell whether no request is in work, or on its way with a whole head."""
+        return self._running is None and not self._waiting
 
     # Input
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, hold what the limits say, keep the clocks."""
+        """Read on, answer what is whole, keep the clock."""
         if self._closing:
             self._lingered += len(data)
             if self._lingered > _LINGER_BYTES:
                 self.transport.abort()
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
-        self._raw_bytes += len(data)
-        self._feed(data)
-        self._start_unstarted()
-
-    def _start_unstarted(self) -> None:
-        """Start the application when the whole block is read: most requests are complete by then."""
-        cycle, self._unstarted = self._unstarted, None
-        if cycle is not None and not cycle.disconnected:
-            self._start_asgi_task(cycle, self.app)
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Run the application at once up to its first wait: many answers need none and no turn of the loop."""
-        if not _EAGER:
-            super()._start_asgi_task(cycle, app)
-            return
-        # typeshed has eager_start only from the version on that has it at run time.
-        task = asyncio.Task(cycle.run_asgi(app), loop=self.loop, eager_start=True)
-        if not task.done():
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-
-    def _feed(self, data: bytes) -> None:
+        if self._watched is _IDLE:
+            self._watched = _STALE
+        reader = self._reader
+        heads = reader.heads
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
+            reader.feed(data)
+        except RefusedError as refusal:
+            self._refuse(refusal)
             return
-        except httptools.HttpParserError:
-            status, sentence = self._refusal or (400, "Malformed HTTP request")
-            self._refuse(status, sentence)
+        if reader.heads != heads:
+            self._watch_for(_NOTHING)
+            self._advance()
+        elif self._judged is not None:
+            self._advance()
+        self._watch()
+
+    def _advance(self) -> None:
+        """Answer as many of the waiting requests as can be, in their order."""
+        waiting = self._waiting
+        while waiting and self._running is None and not self._writing_paused:
+            request = waiting[0]
+            if not request.whole:
+                if self._is_worth_reading(request):
+                    break
+                # What is left of the request is not read: this response is the last.
+                self._closing = True
+                self._watch_for(_NOTHING)
+            waiting.popleft()
+            self._judged = None
+            self._start(request)
+        if self._refusal is not None and self._idle():
+            self._write_refusal()
+        elif self._running is None and not self._writing_paused:
+            self._resume_reading()
+        elif waiting:
+            self._pause_reading()
+
+    def _is_worth_reading(self, request: Incoming) -> bool:
+        """Tell whether the answer needs more of the body; ask the client to send it if it waits for that."""
+        if self._judged is not request:
+            limit = self.responder.body_limit(request)
+            if limit is None:
+                return False
+            self._judged, self._limit = request, limit
+            if request.fields.get(b"expect", b"").lower() == b"100-continue" and not self._reader.body_bytes:
+                self.transport.write(_CONTINUE)
+        return self._reader.body_bytes <= self._limit
+
+    def _start(self, request: Incoming) -> None:
+        """Run the application, up to its first wait at once: many answers need none and no turn of the loop."""
+        self._running = request
+        try:
+            response = self._respond_now(request)
+        except Exception:  # noqa: BLE001 - logged; whatever went wrong, the client gets a response
+            _log.exception("The application failed")
+            response = _failure()
+        if response is not None:
+            self._answer(request, response)
             return
-        if self._begun and self._raw_bytes > self._allowance():
-            self._refuse(431 if self._in_head else 400, "Too many bytes around the content")
-        elif self._deadline is None and not self._closing and (self._begun or self._idle()):
-            self._start_clock()
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Read a request with Upgrade again as one without (RFC 9110 section 7.8).
-
-        The parser takes what follows such a head for another protocol, so a body would be lost: clients that offer
-        ``h2c`` by default send token requests like that.
-        """
-        version = self.parser.get_http_version().encode("ascii")
-        head = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
-        for name, value in self.headers:
-            if name == b"connection":
-                kept = [option for option in value.split(b",") if option.strip().lower() in _CONNECTION_OPTIONS]
-                head.append(b"connection: %b\r\n" % b",".join(kept))
-            elif name != b"upgrade":
-                head.append(b"%b: %b\r\n" % (name, value))
-        self.parser = httptools.HttpRequestParser(self)
-        self._ignoring_upgrade = False
-        self._feed(b"".join([*head, b"\r\n", rest]))
-
-    def _allowance(self) -> int:
-        """Return how many raw bytes the current message may have: its head, its body, and framing in proportion.
-
-        Stops endless lines that never reach a callback: header fields, chunk extensions, trailers.
-        """
-        return self.limits.header_bytes + self.limits.target_bytes + _CHUNK_OVERHEAD * self._body_bytes
-
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        self.url = b""
-        self.expect_100_continue = False
-        self.headers = []
-        self._begun = True
-        self._in_head = True
-        self._head_bytes = 0
-        self._head_count = 0
-        self._has_host = False
-        self._raw_bytes = 0
-        self._body_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """Limit the request target (RFC 9110 section 15.5.15)."""
-        self.url += url
-        if len(self.url) > self.limits.target_bytes:
-            self._leave(414, "The request target is too long")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Limit number and size of header fields (RFC 6585 section 5); drop trailers."""
-        self._head_count += 1
-        self._head_bytes += len(name) + len(value)
-        if self._head_count > self.limits.header_count or self._head_bytes > self.limits.header_bytes:
-            self._leave(431, "Too many or too long header fields")
-        if not self._in_head:
-            # RFC 9110 section 6.5.1: trailers must not be taken for header fields.
-            return
-        name = name.lower()
-        self.headers.append((name, value))
-        if name == b"host":
-            # RFC 9112 section 3.2.
-            if self._has_host:
-                self._leave(400, "More than one Host header field")
-            self._has_host = True
-        elif name == b"transfer-encoding" and value.lower() != b"chunked":
-            # RFC 9112 section 6.1.
-            self._leave(400, "The only transfer coding here is chunked")
-        elif name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-
-    def on_headers_complete(self) -> None:
-        """Check what only the whole head shows, then hand the request to the application."""
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            self._ignoring_upgrade = True
-            return
-        version = self.parser.get_http_version()
-        if version != "1.1":
-            self._check_old_version(version)
-        elif not self._has_host:
-            # RFC 9112 section 3.2.
-            self._leave(400, "The Host header field is missing")
-        if self.url[:1] != b"/" or b"#" in self.url or self.parser.should_upgrade():
-            self._check_target()
-        if len(self.pipeline) >= _PIPELINED:
-            self._leave(429, "Too many requests in the pipeline")
-        if self._deadline is not None:
-            self._stop_clock()
-        self._begin_exchange(version)
-        self._in_head = False
-
-    def _begin_exchange(self, version: str) -> None:
-        """Start the application, or queue the request behind those before it."""
-        raw_path, _, query = self.url.partition(b"?")
-        path = raw_path.decode("ascii")
-        self.scope = {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme or "http",
-            "method": self.parser.get_method().decode("ascii"),
-            "root_path": "",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-        }
-        if self._extensions is not None:
-            self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item] # a key of our own
-        waiting = not self._idle()
-        self.cycle = EdgeCycle(
-            scope=self.scope,
-            transport=self._outlet,  # type: ignore[arg-type] # has all that the cycle uses
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-        if waiting:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+        answering = self._answer_later(request)
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(answering, loop=self.loop, eager_start=True)
+            if task.done():
+                return
         else:
-            self._unstarted = self.cycle
+            task = self.loop.create_task(answering)
+        self._state.tasks.add(task)
+        task.add_done_callback(self._answered_later)
 
-    def on_body(self, body: bytes) -> None:
-        """Count the content."""
-        self._body_bytes += len(body)
-        cycle = self.cycle
-        if cycle.response_complete:
+    async def _answer_later(self, request: Incoming) -> None:
+        try:
+            response = await self._respond(request)
+        except asyncio.CancelledError:
+            # The drain took too long.
+            self._answer(request, _failure())
+            raise
+        except Exception:  # noqa: BLE001 - logged; whatever went wrong, the client gets a response
+            _log.exception("The application failed")
+            response = _failure()
+        self._answer(request, response)
+
+    def _answered_later(self, task: asyncio.Task[None]) -> None:
+        self._state.tasks.discard(task)
+        if not self.transport.is_closing():
+            self._advance()
+            if not self._closing:
+                self._watch()
+
+    # Output
+
+    def _answer(self, request: Incoming, response: Response) -> None:
+        """Write a response; go on, or end the connection."""
+        self._state.total_requests += 1
+        if request.gone or self.transport.is_closing():
+            self._running = None
             return
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        cycle.message_event.set()
+        last = not request.keep_alive or not request.whole or (self._ending and not self._waiting)
+        try:
+            data = self._render(response, request, last=last)
+        except Exception:  # noqa: BLE001 - as for the application
+            _log.exception("A response cannot be written")
+            response = _failure()
+            data = self._render(response, request, last=True)
+        self.transport.write(data)
+        self._running = None
+        if last or is_last(response):
+            self._finish()
+        elif not self._waiting and not self._reader.begun:
+            self._watched = _IDLE
+            self._clock.set(self.limits.keep_alive_seconds, self._idle_too_long)
 
-    def on_message_complete(self) -> None:
-        """Stop the clock of the body."""
-        if self._ignoring_upgrade:
+    def _render(self, response: Response, request: Incoming, *, last: bool) -> bytes:
+        return self.writer.whole(
+            response, request.method, request.correlation_id, defaults=self._state.default_headers, last=last
+        )
+
+    def pause_writing(self) -> None:
+        """Answer no more requests while the client does not read: at most one response waits for it."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writing_paused = False
+        if not self._closing or self._refusal is not None:
+            self._advance()
+            self._watch()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    # Clock
+
+    def _watch(self) -> None:
+        """Let the clock run for what must come or go next."""
+        if self._closing:
             return
-        self._begun = False
-        self._in_head = True
-        if self._deadline is not None:
-            self._stop_clock()
-        if not self.cycle.response_complete:
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
+        reader = self._reader
+        if reader.begun:
+            self._watch_for(reader.current or _HEAD)
+        elif self._running is not None:
+            self._watch_for(_NOTHING)
+        elif self._waiting:
+            # The client does not read its responses.
+            self._watched = _IDLE
+            self._clock.set(self.limits.keep_alive_seconds, self._idle_too_long)
+        elif self._watched is not _IDLE:
+            # Line ends between requests stop the time of an idle connection, but begin nothing.
+            self._watch_for(_HEAD)
 
-    def on_response_complete(self) -> None:
-        """Go on with the next request, or refuse what came after the last good one."""
-        if self._closing and not self.pipeline:
-            if self._refusal is not None:
-                self._write_refusal()
+    def _watch_for(self, awaited: object) -> None:
+        if awaited is self._watched:
             return
-        super().on_response_complete()
-        if self._begun and self.timeout_keep_alive_task is not None:
-            # The next head is on its way and has a clock of its own.
-            self._unset_keepalive_if_required()
+        self._watched = awaited
+        if awaited is _NOTHING:
+            self._clock.stop()
+        else:
+            seconds = self.limits.header_seconds if awaited is _HEAD else self.limits.body_seconds
+            self._clock.set(seconds, self._too_slow)
 
-    def timeout_keep_alive_handler(self) -> None:
+    def _too_slow(self) -> None:
+        self._refuse(RefusedError(408, "The request took too long to arrive"))
+
+    def _idle_too_long(self) -> None:
         """Close an idle connection, and do not wait for a client that never read its response."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
-            super().timeout_keep_alive_handler()
-
-    # Strictness
-
-    def _check_old_version(self, version: str) -> None:
-        if version != "1.0":
-            self._leave(400, "This server speaks HTTP/1.1")
-        if any(name == b"transfer-encoding" for name, _ in self.headers):
-            # RFC 9112 section 6.1: faulty framing in HTTP/1.0.
-            self._leave(400, "HTTP/1.0 has no Transfer-Encoding")
-
-    def _check_target(self) -> None:
-        """Accept the absolute form for the host of the Host field only (RFC 9112 section 3.2.2)."""
-        scheme, separator, rest = self.url.partition(b"://")
-        authority, slash, _ = rest.partition(b"/")
-        host = next((value for name, value in self.headers if name == b"host"), b"")
-        if (
-            not separator
-            or not slash
-            or scheme.lower() not in {b"http", b"https"}
-            or authority.lower() != host.lower()
-            or b"#" in self.url
-            or self.parser.should_upgrade()
-        ):
-            self._leave(400, "The request target has a form that is not served here")
-        self.url = self.url[len(scheme) + len(separator) + len(authority) :]
-
-    def _leave(self, status: int, sentence: str) -> None:
-        """Stop parsing: from inside a callback of the parser."""
-        self._refusal = (status, sentence)
-        raise _RefusedError
-
-    # Clocks
-
-    def _start_clock(self) -> None:
-        if self._begun and not self._in_head:
-            self._deadline = self.loop.call_later(self.limits.body_seconds, self._too_slow)
-        else:
-            # Also for line ends between requests, which stop the keep-alive timer but begin nothing.
-            self._deadline = self.loop.call_later(self.limits.header_seconds, self._too_slow)
-
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_slow(self) -> None:
-        self._deadline = None
-        if not self._closing:
-            self._refuse(408, "The request took too long to arrive")
-
-    # Refusals
-
-    def _refuse(self, status: int, sentence: str) -> None:
-        """Answer the message that is being read with an error, after the answers to those before it."""
-        self._refusal = (status, sentence)
-        self._closing = True
-        self._stop_clock()
-        if self._in_head:
-            if self._idle():
-                self._write_refusal()
-            else:
-                # Earlier requests are still in work; on_response_complete comes back here.
-                self.flow.pause_reading()
-        elif self.pipeline and self.pipeline[0][0] is self.cycle:
-            self.pipeline.popleft()
-            self.flow.pause_reading()
-        elif self.cycle.response_started:
             self.transport.close()
-        else:
-            # The application is reading this body: it sees a client that went away.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-            self._write_refusal()
 
-    def _idle(self) -> bool:
-        """Tell whether no request is in work."""
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete
+    # The end
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        """Answer the message that is being read with an error, after the answers to those before it."""
+        self._refusal = refusal
+        self._closing = True
+        self._clock.stop()
+        if self._waiting and not self._waiting[-1].whole:
+            self._judged = None
+            self.responder.abandoned(self._waiting.pop())
+        self._advance()
+        if not self._idle():
+            self._pause_reading()
 
     def _write_refusal(self) -> None:
-        status, sentence = self._refusal or (400, "Malformed HTTP request")
-        self._refusal = None
-        if self.transport.is_closing():
+        refusal, self._refusal = self._refusal, None
+        if refusal is None or self.transport.is_closing():
             return
-        content = [STATUS_LINE[status]]
-        for name, value in self.server_state.default_headers:
-            content += [name, b": ", value, b"\r\n"]
-        content += [
-            b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n" % (len(sentence) + 1),
-            b"cache-control: no-store\r\nconnection: close\r\n\r\n",
-            sentence.encode("ascii"),
-            b"\n",
-        ]
-        self.transport.write(b"".join(content))
-        self._linger()
+        response = text(refusal.status, f"{refusal.sentence}\n")
+        self.transport.write(self.writer.whole(response, "", "", defaults=self._state.default_headers, last=True))
+        self._finish()
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Close after the last response of the connection; let a request that is still coming run out first."""
-        if self._begun or self._closing:
-            self._closing = True
-            self._stop_clock()
-            self._linger()
-        else:
+        coming = self._reader.begun or self._closing
+        self._refusal = None
+        self._drop_waiting()
+        if not coming:
             self.transport.close()
-
-    def _linger(self) -> None:
-        """Close for writing, read on for a moment (RFC 9112 section 9.6).
-
-        Closing at once while input is unread resets the connection, and the client may never see the response.
-        """
-        self._unset_keepalive_if_required()
+            return
+        # Closing at once while input is unread resets the connection, and the client may never see the response
+        # (RFC 9112 section 9.6).
+        self._closing = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.flow.resume_reading()
-        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        self._resume_reading()
+        self._clock.set(_LINGER_SECONDS, self.transport.abort)
+
+    def _drop_waiting(self) -> None:
+        self._judged = None
+        for request in self._waiting:
+            self.responder.abandoned(request)
+        self._waiting.clear()
 
 
-class _Outlet:
-    """What a request-response cycle sees of the transport."""
-
-    __slots__ = ("_protocol", "is_closing", "write")
-
-    def __init__(self, transport: asyncio.Transport, protocol: EdgeProtocol) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self._protocol = protocol
-
-    def close(self) -> None:
-        self._protocol.finish()
+def _failure() -> Response:
+    """Build what the client hears when the application could not say anything."""
+    return text(500, "Internal Server Error\n", headers=[(b"connection", b"close")])
 
 
-def edge_protocol(limits: LimitSettings) -> type[EdgeProtocol]:
-    """Return ``EdgeProtocol`` with limits, as a class for uvicorn's configuration."""
-    return type("BoundEdgeProtocol", (EdgeProtocol,), {"limits": limits})
+def edge_protocol(limits: LimitSettings, responder: Responder) -> type[EdgeProtocol]:
+    """Return ``EdgeProtocol`` for one server, as a class for uvicorn's configuration.
+
+    Args:
+        limits: what is let in.
+        responder: answers the requests.
+    """
+    shared = {"limits": limits, "responder": responder, "writer": Writer()}
+    return type("BoundEdgeProtocol", (EdgeProtocol,), shared)

@@ -1,29 +1,18 @@
 """What an endpoint tells the edge about itself."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from grantd.server.http.cors import CorsPolicy
 from grantd.server.http.messages import HeaderList, Request, Response
+from grantd.server.http.wire import Prepared, render_headers
+
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Handler = Callable[[Request], Awaitable[Response]]
 Observe = Callable[[str, int, float], None]
 """Receives method, status and seconds of a finished request."""
-
-
-def render_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return headers as lines of a response head.
-
-    Raises:
-        ValueError: one of them holds CR, LF or NUL.
-    """
-    lines = []
-    for name, value in headers:
-        if any(octet in b"\r\n\0" for octet in name + value):
-            raise ValueError(f"the header {name!r} holds CR, LF or NUL")
-        lines.append(b"%b: %b\r\n" % (name, value))
-    return b"".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +26,6 @@ class StaticEntity:
     headers: tuple[tuple[bytes, bytes], ...]
     not_modified_headers: tuple[tuple[bytes, bytes], ...]
     etag: bytes
-    block: bytes
-    """``headers`` as lines of a response head."""
 
     @classmethod
     def of(
@@ -62,9 +49,9 @@ class StaticEntity:
         """
         etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
         cached = ((b"cache-control", b"public, max-age=%d" % max_age), (b"etag", etag))
-        content = ((b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body)))
-        every = (*content, *cached, *(headers or ()))
-        return cls(body, every, cached, etag, render_headers(every))
+        every = ((b"content-type", content_type.encode()), *cached, *(headers or ()))
+        render_headers(every)
+        return cls(body, every, cached, etag)
 
     def matches(self, if_none_match: bytes) -> bool:
         """Tell whether a client that sends ``If-None-Match`` has this document (RFC 9110 section 13.1.2)."""
@@ -106,25 +93,36 @@ class PreparedRoute:
     """A route with everything that a request needs at hand."""
 
     __slots__ = (
+        "_entity",
+        "_prepared",
+        "_static_cors",
         "allow",
         "body_limit",
         "cors",
+        "cors_without_origin",
+        "fallback",
         "handlers",
         "name",
         "observe",
+        "reading",
         "static",
-        "static_cors",
-        "static_cors_block",
     )
 
-    def __init__(self, route: Route, *, body_limit: int, observe: Observe | None) -> None:
+    def __init__(
+        self, route: Route, *, body_limit: int, observe: Observe | None, fallback: Handler | None = None
+    ) -> None:
         self.name = route.name
         self.body_limit = route.body_limit if route.body_limit is not None else body_limit
         self.observe = observe
         self.cors = route.cors
+        self.cors_without_origin = route.cors.without_origin if route.cors is not None else ()
         self.handlers = dict(route.methods)
         if "GET" in self.handlers:
             self.handlers.setdefault("HEAD", self.handlers["GET"])
+        self.fallback = fallback
+        """Answers every method that has no handler."""
+        self.reading = frozenset(self.handlers) - _WITHOUT_BODY
+        """The methods whose handlers see the body."""
         self.static: Callable[[], StaticEntity] | None = None
         if isinstance(route.static, StaticEntity):
             entity = route.static
@@ -132,9 +130,19 @@ class PreparedRoute:
         elif route.static is not None:
             self.static = route.static
         # Scripts read the body only; exposing the correlation id of a public document serves nobody.
-        self.static_cors: tuple[tuple[bytes, bytes], ...] = (
-            () if route.cors is None else ((b"access-control-allow-origin", b"*"),)
-        )
-        self.static_cors_block = render_headers(self.static_cors)
+        self._static_cors: HeaderList = [] if route.cors is None else [(b"access-control-allow-origin", b"*")]
+        self._entity: StaticEntity | None = None
+        self._prepared: tuple[Prepared, Prepared] | None = None
         methods = {"GET", "HEAD"} if self.static is not None else set(self.handlers)
         self.allow = ", ".join(sorted(methods | ({"OPTIONS"} if route.cors else set()))).encode()
+
+    def document(self, entity: StaticEntity, if_none_match: bytes | None) -> Prepared:
+        """Return the response with the document, or with 304 (RFC 9110 section 15.4.5)."""
+        prepared = self._prepared
+        if prepared is None or entity is not self._entity:
+            self._entity = entity
+            prepared = self._prepared = (
+                Prepared(200, headers=[*entity.headers, *self._static_cors], body=entity.body),
+                Prepared(304, headers=[*entity.not_modified_headers, *self._static_cors]),
+            )
+        return prepared[if_none_match is not None and entity.matches(if_none_match)]

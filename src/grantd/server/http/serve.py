@@ -14,12 +14,12 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from grantd.server.http.application import EdgeApplication
+from grantd.server.http.asgi import Application, AsgiResponder
 from grantd.server.http.protocol import edge_protocol
 from grantd.server.settings.model import LimitSettings, ServerSettings
 
 _BACKLOG = 2048
-
-Application = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +115,14 @@ async def _serve_all(main: "_Server", sock: socket.socket, others: "Sequence[tup
 def _configure(
     application: Application, limits: LimitSettings, *, tls: ssl.SSLContext | None, lifespan: Any
 ) -> uvicorn.Config:
+    responder = (
+        application
+        if isinstance(application, EdgeApplication)
+        else AsgiResponder(application, body_bytes=limits.body_bytes)
+    )
     config = uvicorn.Config(
         application,
-        http=edge_protocol(limits),
+        http=edge_protocol(limits, responder),
         ws="none",
         loop="none",
         lifespan=lifespan,
