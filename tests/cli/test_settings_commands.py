@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -61,9 +62,10 @@ def test_help_is_quick_and_loads_no_server(arguments: tuple[str, ...]) -> None:
         "heavy = [m for m in sys.modules if m.startswith(('grantd.server', 'grantd.storage', 'cryptography', 'rich'))]\n"
         "print(heavy, file=sys.stderr)\n"
     )
-    best = 9.0
+    seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        # CPU time: what other processes of the machine do must not decide.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(  # noqa: S603 - the program above
             [sys.executable, "-c", program, *arguments, "--help"],
             env={"PYTHONPATH": str(ROOT / "src")},
@@ -71,10 +73,11 @@ def test_help_is_quick_and_loads_no_server(arguments: tuple[str, ...]) -> None:
             text=True,
             check=True,
         )
-        best = min(best, time.perf_counter() - start)
-    assert "Usage:" in done.stdout
-    assert done.stderr.strip() == "[]"
-    assert best < 0.4
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert "Usage:" in done.stdout
+        assert done.stderr.strip() == "[]"
+    assert min(seconds) < 0.4
 
 
 def test_wrong_use_is_told_with_status_2(run: Run, config: str) -> None:
@@ -219,7 +222,10 @@ def test_a_wrong_seed_file_writes_nothing_and_names_every_key(run: Run, config: 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("client_name", "client_nmae"), "clients[0].client_nmae (from {seed}) is no setting; did you mean client_name?"),
+        (
+            ("client_name", "client_nmae"),
+            "clients[0].client_nmae (from {seed}) is no setting; did you mean client_name?",
+        ),
         (('scopes = { read = "read things" }', "scopes = 1"), "resource_servers[0].scopes (from {seed}) is 1"),
         (("[[users]]", "[[users"), "{seed} is no valid TOML"),
         (("ana.txt", "nobody.txt"), "users[0].password_file (from {seed}) names"),
@@ -329,7 +335,9 @@ def test_doctor_misses_resource_servers_and_credentials(run: Run, config: str) -
     assert "none is the default" in said.out
 
 
-def test_the_settings_file_may_come_from_the_environment(run: Run, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_file_may_come_from_the_environment(
+    run: Run, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GRANTD_CONFIG", config)
     assert run("issuer", "list").code == 0
     monkeypatch.setenv("GRANTD_SERVER__PORT", "many")

@@ -9,7 +9,6 @@ from urllib.parse import quote_plus, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.support.asgi import Answer
 from tests.support.harness import (
     CLI,

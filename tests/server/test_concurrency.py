@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-
-from grantd.server.settings import Lifetimes
 from tests.support.asgi import Answer
 from tests.support.harness import CLI, WEB, Harbour, harbour
+
+from grantd.server.settings import Lifetimes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", ["memory", "sqlite"])]
 

@@ -7,11 +7,6 @@ import msgspec
 import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey, RSAKey
-
-from grantd.server.catalogue import FEATURES
-from grantd.server.extension.points import Endpoint
-from grantd.server.settings import KeySettings
-from grantd.storage.records import ClientMetadata
 from tests.support.asgi import Answer
 from tests.support.harness import (
     ISSUER,
@@ -25,6 +20,11 @@ from tests.support.harness import (
     secret_of,
 )
 from tests.support.independent import metadata_of, read_jwt
+
+from grantd.server.catalogue import FEATURES
+from grantd.server.extension.points import Endpoint
+from grantd.server.settings import KeySettings
+from grantd.storage.records import ClientMetadata
 
 pytestmark = pytest.mark.anyio
 
@@ -203,9 +203,7 @@ async def test_prompts(removed: tuple[str, ...]) -> None:
             await h.code(signed_in)
             again = await h.authorize(signed_in, prompt=value)
             # An effect: an error without a page, or a page although there is a session and a remembered decision.
-            if "error" in answer.query and answer.query["error"] == "login_required":
-                effective.add(value)
-            elif "/interaction?" in again.location:
+            if ("error" in answer.query and answer.query["error"] == "login_required") or "/interaction?" in again.location:
                 effective.add(value)
         assert effective == set(document.get("prompt_values_supported", ()))
 

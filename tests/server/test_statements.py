@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.harness import CLI, SERVICE, WEB, Harbour, harbour
 
 from grantd.storage.sqlite import SqliteStore
-from tests.support.harness import CLI, SERVICE, WEB, Harbour, harbour
 
 pytestmark = pytest.mark.anyio
 

@@ -217,6 +217,12 @@ class Harbour:
                 answer = await self.decide(agent, answer)
         raise AssertionError("the interaction does not end")
 
+    async def signed_in(self, client_id: str = WEB) -> UserAgent:
+        """Return a user agent with a session, whose person has not decided anything yet."""
+        agent = self.agent()
+        await self.sign_in(agent, await self.authorize(agent, client_id))
+        return agent
+
     async def code(self, agent: UserAgent | None = None, client_id: str = WEB, **parameters: Any) -> str:
         """Return an authorization code."""
         answer = await self.code_answer(agent or self.agent(), client_id, **parameters)

@@ -6,7 +6,6 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import KeySet
-
 from tests.support.asgi import Answer
 from tests.support.harness import Harbour
 

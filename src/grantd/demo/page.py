@@ -25,7 +25,7 @@ from grantd.server.settings import LimitSettings
 COOKIE = "grantd-demo-client"
 _MOST_SESSIONS = 200
 _MOST_FIELDS = 20
-_SHOWN = 24
+_SHOWN = 8
 
 
 @dataclass(slots=True)
@@ -215,6 +215,6 @@ def _pretty(content: object) -> str:
 def _shortened(response: dict[str, Any]) -> dict[str, Any]:
     """Tokens stay with the client: the page shows enough to tell them apart."""
     return {
-        name: f"{value[:_SHOWN]}… ({len(value)} characters)" if name.endswith("_token") else value
+        name: f"{value[:_SHOWN]}…{value[-_SHOWN:]} ({len(value)} characters)" if name.endswith("_token") else value
         for name, value in response.items()
     }

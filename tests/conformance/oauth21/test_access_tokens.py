@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from grantd.server.settings import Lifetimes
 from tests.support.harness import CRANES, ISSUER, RESOURCE_SERVER, SERVICE, TIDES, Harbour, harbour, resource_servers
 from tests.support.independent import read_jwt
+
+from grantd.server.settings import Lifetimes
 
 pytestmark = pytest.mark.anyio
 

@@ -2,10 +2,10 @@
 
 import msgspec
 import pytest
-
-from grantd.storage.records import ClientMetadata
 from tests.support.harness import CLI, CRANES, ISSUER, SERVICE, TIDES, WEB, Harbour
 from tests.support.independent import assert_error, read_jwt
+
+from grantd.storage.records import ClientMetadata
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,6 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-
-from grantd.core.random import random_id
-from grantd.server.pipeline.tokens import new_code
-from grantd.storage.records import ClientMetadata, Grant
 from tests.support.asgi import Answer
 from tests.support.harness import (
     CLI,
@@ -25,6 +21,10 @@ from tests.support.harness import (
     pairs,
 )
 from tests.support.independent import assert_error
+
+from grantd.core.random import random_id
+from grantd.server.pipeline.tokens import new_code
+from grantd.storage.records import ClientMetadata, Grant
 
 pytestmark = pytest.mark.anyio
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from grantd.server.settings import ClientDefaults, Lifetimes, SessionSettings
-from grantd.storage.records import ClientMetadata
 from tests.support.asgi import UserAgent
 from tests.support.forms import form_of
 from tests.support.harness import CLI, ISSUER, SPA, WEB, WEB_REDIRECT, Harbour, harbour
 from tests.support.independent import assert_error
+
+from grantd.server.settings import ClientDefaults, Lifetimes, SessionSettings
+from grantd.storage.records import ClientMetadata
 
 pytestmark = pytest.mark.anyio
 

@@ -5,11 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-
-from grantd.server.clients.authentication import hash_secret
-from grantd.server.settings import IssuerSettings, SecretSettings, Settings
-from grantd.server.settings.check import check_settings
-from grantd.storage.records import ClientMetadata, SecretHash
 from tests.support.asgi import Answer
 from tests.support.harness import (
     CLI,
@@ -28,6 +23,11 @@ from tests.support.harness import (
     secret_of,
 )
 from tests.support.independent import assert_error, metadata_of
+
+from grantd.server.clients.authentication import hash_secret
+from grantd.server.settings import IssuerSettings, SecretSettings, Settings
+from grantd.server.settings.check import check_settings
+from grantd.storage.records import ClientMetadata, SecretHash
 
 pytestmark = pytest.mark.anyio
 

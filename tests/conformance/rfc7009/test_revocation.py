@@ -2,8 +2,6 @@
 
 import msgspec
 import pytest
-
-from grantd.server.catalogue import FEATURES
 from tests.support.harness import (
     CLI,
     ISSUER,
@@ -18,6 +16,8 @@ from tests.support.harness import (
 )
 from tests.support.independent import assert_error
 from tests.support.invented import ETERNAL, ETERNAL_TOKENS
+
+from grantd.server.catalogue import FEATURES
 
 pytestmark = pytest.mark.anyio
 

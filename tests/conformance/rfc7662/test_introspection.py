@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
-
 from tests.support.harness import (
     CLI,
     CRANES,
@@ -24,6 +23,7 @@ from tests.support.harness import (
 )
 from tests.support.independent import assert_error, read_jwt
 from tests.support.invented import BINDING, KEY_HEADER
+
 from grantd.server.catalogue import FEATURES
 
 pytestmark = pytest.mark.anyio

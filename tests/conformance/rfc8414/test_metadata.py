@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from grantd.server.catalogue import FEATURES
-from grantd.server.settings import KeySettings
 from tests.support.asgi import Answer
 from tests.support.harness import ISSUER, SERVICE, WEB, Harbour, basic, harbour
 from tests.support.independent import assert_error, metadata_of
 from tests.support.invented import JWT_METHOD
+
+from grantd.server.catalogue import FEATURES
+from grantd.server.settings import KeySettings
 
 pytestmark = pytest.mark.anyio
 

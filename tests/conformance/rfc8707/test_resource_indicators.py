@@ -4,9 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from grantd.server.settings import ClientDefaults
-from grantd.storage.records import ResourceServer
 from tests.support.asgi import Answer
 from tests.support.harness import (
     CRANES,
@@ -19,6 +16,9 @@ from tests.support.harness import (
     harbour,
 )
 from tests.support.independent import assert_error, read_jwt
+
+from grantd.server.settings import ClientDefaults
+from grantd.storage.records import ResourceServer
 
 pytestmark = pytest.mark.anyio
 

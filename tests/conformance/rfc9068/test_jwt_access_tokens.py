@@ -5,10 +5,10 @@ from base64 import urlsafe_b64decode
 
 import msgspec
 import pytest
-
-from grantd.server.settings import KeySettings
 from tests.support.harness import CRANES, ISSUER, SERVICE, TIDES, WEB, Harbour, harbour, resource_servers
 from tests.support.independent import assert_error, metadata_of, published_keys, read_jwt
+
+from grantd.server.settings import KeySettings
 
 pytestmark = pytest.mark.anyio
 

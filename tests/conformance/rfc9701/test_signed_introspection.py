@@ -6,9 +6,6 @@ import msgspec
 import pytest
 from joserfc import jwe, jwt
 from joserfc.jwk import ECKey, RSAKey
-
-from grantd.server.settings import KeySettings
-from grantd.storage.records import ResourceServer
 from tests.support.asgi import Answer
 from tests.support.harness import (
     ISSUER,
@@ -20,6 +17,9 @@ from tests.support.harness import (
     resource_servers,
 )
 from tests.support.independent import published_keys, read_jwt
+
+from grantd.server.settings import KeySettings
+from grantd.storage.records import ResourceServer
 
 pytestmark = pytest.mark.anyio
 

@@ -49,6 +49,8 @@ class PasswordSignIn:
         if retry_after is not None:
             issuer.metrics.sign_in("throttled").inc()
             return Retry("throttled", status=429, retry_after=retry_after)
+        # Counted until it turns out right, so that guesses sent at once do not all pass the check above.
+        self._throttle.failed(key)
         user = await issuer.store.find_user_by_name(issuer.identifier, username)
         try:
             if user is None or user.status != "active":
@@ -58,7 +60,6 @@ class PasswordSignIn:
         except TemporarilyUnavailableError:
             return Retry("busy", status=503, retry_after=1)
         if user is None or not result.ok:
-            self._throttle.failed(key)
             self._tell_failure(context, user)
             return Retry("wrong_credentials", status=401)
         self._throttle.succeeded(key)
