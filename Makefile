@@ -27,6 +27,7 @@ lock: setup ## resolve pyproject.toml anew (ARGS="--upgrade" for everything)
 
 docs: setup ## regenerate the pages that are made from the source
 	@$(PY) scripts/settings_reference.py
+	@$(PY) scripts/extension_reference.py
 	@$(PY) scripts/conformance.py
 
 clean: ## remove everything that these targets made
