@@ -19,15 +19,18 @@ test: ## set up and run everything that CI runs
 check: setup ## format, lint, types, imports, generated pages
 	@scripts/check.sh
 
-bench: setup ## measure against peers, print ratios
-	@$(PY) -m bench $(ARGS)
+bench: ## measure against peers, print ratios
+	@scripts/bench.sh $(ARGS)
 
 lock: setup ## resolve pyproject.toml anew (ARGS="--upgrade" for everything)
 	@scripts/lock.sh $(ARGS)
 
 docs: setup ## regenerate the pages that are made from the source
 	@$(PY) scripts/settings_reference.py
+	@$(PY) scripts/specifications.py
 	@$(PY) scripts/extension_reference.py
+	@$(PY) scripts/metrics_reference.py
+	@$(PY) scripts/audit_reference.py
 	@$(PY) scripts/conformance.py
 
 clean: ## remove everything that these targets made

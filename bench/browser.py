@@ -128,8 +128,15 @@ class Browser:
             if not authorization:
                 # A page's form; with credentials it is the client's own server that speaks.
                 headers["Origin"] = self.base
-        self._connection.request(method, path, None if form is None else urlencode(form), headers)
-        response = self._connection.getresponse()
+        content = None if form is None else urlencode(form)
+        try:
+            self._connection.request(method, path, content, headers)
+            response = self._connection.getresponse()
+        except ConnectionError:
+            # A server may close a connection that was idle while others were measured.
+            self._connection.close()
+            self._connection.request(method, path, content, headers)
+            response = self._connection.getresponse()
         body = response.read()
         for header in response.headers.get_all("Set-Cookie") or []:
             self._keep(header)

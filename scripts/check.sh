@@ -22,6 +22,7 @@ step types "$bin/mypy"
 step imports "$bin/lint-imports" --no-logo
 step settings "$bin/python" scripts/settings_reference.py --check
 step points "$bin/python" scripts/extension_reference.py --check
+step readme "$bin/python" scripts/specifications.py --check
 
 if [ ${#failed[@]} -gt 0 ]; then
   echo "check: failed: ${failed[*]}" >&2

@@ -340,7 +340,9 @@ async def test_an_unknown_user_gets_the_same_answer(h: Harbour) -> None:
         form = await sign_in_form(h, agent)
         answer = await agent.post(form.action, {**form.hidden, "username": username, "password": password})
         assert h.issuer.cookies.session not in agent.cookies
-        answers.append(without_noise(answer))
+        # The page keeps the name that was typed, and that is the only difference.
+        status, headers, page = without_noise(answer)
+        answers.append((status, headers, page.replace(f'value="{username}"', 'value="…"')))
     assert answers[0][0] == 401
     assert all(answer == answers[0] for answer in answers)
 
