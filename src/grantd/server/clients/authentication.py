@@ -48,17 +48,6 @@ class Authenticated(Struct, frozen=True):
         return self.party.client
 
 
-def party_of(client: Client) -> Party:
-    """Return how client authentication sees a client."""
-    return Party(
-        identifier=client.client_id,
-        methods=(client.metadata.token_endpoint_auth_method,),
-        secrets=client.secrets,
-        raw_basic=client.metadata.accept_raw_basic_credentials,
-        client=client,
-    )
-
-
 class ClientAuthentication:
     """The registry of methods, prepared at start for one issuer.
 

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from grantd.core.errors import InvalidRequestError, OAuthError, UnauthorizedClientError, UnsupportedGrantTypeError
 from grantd.core.scopes import parse_scope
-from grantd.server.clients.authentication import Authenticated, party_of
+from grantd.server.clients.authentication import Authenticated
 from grantd.server.extension.points import (
     GrantType,
-    Party,
     SenderBinding,
     TokenResponseHeader,
     TokenResponseMember,
@@ -93,11 +92,7 @@ class TokenEndpoint:
         return self._respond(request, issuance, token, claimed.refresh_token)
 
     async def _authenticate_client(self, http: Request, parameters: Parameters) -> Authenticated:
-        return await self._issuer.client_authentication(http, parameters, self._find)
-
-    async def _find(self, client_id: str) -> Party | None:
-        client = await self._issuer.clients.find(client_id)
-        return None if client is None else party_of(client)
+        return await self._issuer.client_authentication(http, parameters, self._issuer.clients.find_party)
 
     def _select_grant(
         self, http: Request, parameters: Parameters, authenticated: Authenticated

@@ -5,7 +5,8 @@ import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _GRANT_ID_CHARACTERS = 22
 _SECRET_CHARACTERS = 43
@@ -33,8 +34,7 @@ def read_code(code: str) -> tuple[str, bytes] | None:
     return code[:_GRANT_ID_CHARACTERS], hashlib.sha256(code.encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshTokenName:
+class RefreshTokenName(Struct, frozen=True):
     """What an authentic refresh token says: its family and its place in it."""
 
     family_id: str
@@ -51,30 +51,26 @@ class RefreshTokenFormat:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+        self._key = key
 
     def write(self, family_id: str, counter: int) -> str:
         """Return the token of ``family_id`` (22 characters of base64url) at ``counter``."""
-        body = urlsafe_b64decode(family_id + "==") + counter.to_bytes(_COUNTER_BYTES, "big")
-        mac = self._mac.copy()
-        mac.update(body)
-        return urlsafe_b64encode(body + mac.digest()[:_MAC_BYTES]).rstrip(b"=").decode()
+        return self._seal(urlsafe_b64decode(family_id + "==") + counter.to_bytes(_COUNTER_BYTES, "big"))
 
     def read(self, token: str) -> RefreshTokenName | None:
         """Return what an authentic token names; ``None`` for anything that we did not write."""
         if len(token) != REFRESH_TOKEN_CHARACTERS or not token.isascii():
             return None
         try:
-            raw = urlsafe_b64decode(token + "=")
+            body = urlsafe_b64decode(token + "=")[:_BODY_BYTES]
         except (Base64Error, ValueError):
             return None
-        body, presented = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
-        mac = self._mac.copy()
-        mac.update(body)
-        # A second spelling of the same bytes (unused bits, other alphabets) is another string, so compare that too.
-        if not hmac.compare_digest(mac.digest()[:_MAC_BYTES], presented):
-            return None
-        if urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
+        # The whole text is compared, so that no second spelling of the same bytes passes.
+        if len(body) != _BODY_BYTES or not hmac.compare_digest(self._seal(body), token):
             return None
         family_id = urlsafe_b64encode(body[:_FAMILY_BYTES]).rstrip(b"=").decode()
         return RefreshTokenName(family_id, int.from_bytes(body[_FAMILY_BYTES:], "big"))
+
+    def _seal(self, body: bytes) -> str:
+        mac = hmac.digest(self._key, body, "sha256")[:_MAC_BYTES]
+        return urlsafe_b64encode(body + mac).rstrip(b"=").decode()

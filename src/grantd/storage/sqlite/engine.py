@@ -96,6 +96,8 @@ class Engine:
 
     async def close(self) -> None:
         """Finish what was accepted and release everything; twice is no error."""
+        # What was submitted in this turn of the loop still goes over to the writer.
+        await asyncio.sleep(0)
         self._closed = True
         # Readers first: the last checkpoint empties the log only when nobody reads it.
         self._threads.shutdown(wait=True)

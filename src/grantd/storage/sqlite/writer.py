@@ -96,7 +96,10 @@ class Writer:
         self._vfs = vfs
         self._group_size = max(1, group_size)
         self._count = count
-        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._batches: dict[asyncio.AbstractEventLoop, list[_Entry]] = {}
+        self._queue: queue.SimpleQueue[list[_Entry] | None] = queue.SimpleQueue()
+        self._submitted = 0  # by callers
+        self._taken = 0  # by the thread
         self._closed = False
         self._connection: apsw.Connection | None = None
         self._transaction: Transaction | None = None
@@ -118,17 +121,26 @@ class Writer:
                 failed, when it may be.
             Exception: what the unit raised; nothing of it is kept.
         """
-        if self._closed or self._queue.qsize() > QUEUE_LIMIT:
+        if self._closed or self._submitted - self._taken > QUEUE_LIMIT:
             raise StoreUnavailableError("the store is closed" if self._closed else "too many writes are waiting")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Entry(unit, future, loop))
+        batch = self._batches.get(loop)
+        if batch is None:
+            # What arrives in one turn of the loop goes over together: the thread wakes once and the groups are large.
+            batch = self._batches[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        batch.append(_Entry(unit, future, loop))
+        self._submitted += 1
         return await future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._queue.put(self._batches.pop(loop))
 
     @property
     def waiting(self) -> int:
         """Units that wait for the thread."""
-        return self._queue.qsize()
+        return self._submitted - self._taken
 
     def close(self) -> None:
         """Finish what was accepted, move the log into the database, stop. Blocks; call it off the event loop."""
@@ -142,35 +154,35 @@ class Writer:
         found: list[_Entry] = []
         with suppress(queue.Empty):
             while True:
-                entry = self._queue.get_nowait()
-                if entry is not None:
-                    found.append(entry)
+                found += self._queue.get_nowait() or ()
         return found
 
     def _work(self) -> None:
         open_for_work = True
         while open_for_work:
-            group, open_for_work = self._next_group()
-            if group:
+            entries, open_for_work = self._next_entries()
+            for start in range(0, len(entries), self._group_size):
+                group = entries[start : start + self._group_size]
+                self._taken += len(group)
                 self._answer_group(group)
-            if self._wal_pages >= self._checkpoint_at:
-                self._checkpoint()
+                if self._wal_pages >= self._checkpoint_at:
+                    self._checkpoint()
         self._shut()
         self._lock.close()
 
-    def _next_group(self) -> tuple[list[_Entry], bool]:
-        """Wait for a unit, then take what else is there; the flag is false when the store closes."""
-        group: list[_Entry] = []
-        entry = self._queue.get()
+    def _next_entries(self) -> tuple[list[_Entry], bool]:
+        """Wait for units, then take what else is there; the flag is false when the store closes."""
+        entries: list[_Entry] = []
+        batch = self._queue.get()
         try:
-            while entry is not None:
-                group.append(entry)
-                if len(group) == self._group_size:
-                    return group, True
-                entry = self._queue.get_nowait()
+            while batch is not None:
+                entries += batch
+                if len(entries) >= self._group_size:
+                    return entries, True
+                batch = self._queue.get_nowait()
         except queue.Empty:
-            return group, True
-        return group, False
+            return entries, True
+        return entries, False
 
     def _answer_group(self, group: list[_Entry]) -> None:
         started = perf_counter()

@@ -1,7 +1,7 @@
 """Finding and verifying shared secrets."""
 
 import hmac
-from base64 import b64decode
+from binascii import a2b_base64
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -27,7 +27,9 @@ def find_basic(request: Request, _parameters: Parameters) -> tuple[Credentials, 
         if name != b"authorization" or header.split(b" ", 1)[0].lower() != b"basic":
             continue
         try:
-            text = b64decode(header[6:].strip(), validate=True).decode() if len(header) <= _LONGEST_HEADER else ""
+            text = ""
+            if len(header) <= _LONGEST_HEADER:
+                text = a2b_base64(header[6:].strip(), strict_mode=True).decode()
             raw_id, colon, raw_secret = text.partition(":")
             if not colon:
                 raise ValueError(text)  # noqa: TRY301  # joins the other ways of being unreadable

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from grantd.core.errors import InvalidClientError
-from grantd.server.clients.authentication import party_of
 from grantd.server.extension.points import Party
 from grantd.server.features.introspection.points import Caller, IntrospectionFormat
 from grantd.server.http.forms import Parameters, form_body
@@ -87,8 +86,7 @@ class IntrospectionEndpoint:
         party = self._issuer.resource_parties.get(identifier)
         if party is not None:
             return party
-        client = await self._issuer.clients.find(identifier)
-        return None if client is None else party_of(client)
+        return await self._issuer.clients.find_party(identifier)
 
 
 def _may_know(caller: Caller, reference: TokenReference) -> bool:

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from grantd.core.errors import InvalidRequestError
-from grantd.server.clients.authentication import party_of
-from grantd.server.extension.points import Party, TokenKind
+from grantd.server.extension.points import TokenKind
 from grantd.server.http.forms import form_body
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import empty
@@ -28,7 +27,7 @@ class RevocationEndpoint:
         forbid_query_credentials(http)
         parameters = form_body(http, repeatable=frozenset(), limits=self._issuer.limits)
         # RFC 7009 section 2.1: authenticated as registered; public clients name themselves.
-        authenticated = await self._issuer.client_authentication(http, parameters, self._find)
+        authenticated = await self._issuer.client_authentication(http, parameters, self._issuer.clients.find_party)
         found = await self._kinds.find(parameters.require("token"), parameters.get("token_type_hint"))
         # RFC 7009 section 2.2: nothing to revoke is success too.
         if found is None:
@@ -40,7 +39,3 @@ class RevocationEndpoint:
         # A refresh token that was rotated meanwhile still names the grant that its client wants to end.
         await self._revokers[kind](reference, http.correlation_id)
         return empty(200)
-
-    async def _find(self, client_id: str) -> Party | None:
-        client = await self._issuer.clients.find(client_id)
-        return None if client is None else party_of(client)
