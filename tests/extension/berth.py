@@ -13,7 +13,6 @@ from grantd.core.errors import InvalidGrantError, InvalidRequestError
 from grantd.core.random import random_id
 from grantd.core.scopes import parse_scope
 from grantd.core.specification import Specification
-from grantd.server.clients.authentication import party_of
 from grantd.server.extension import Feature
 from grantd.server.extension.points import (
     AuditEventTypes,
@@ -27,7 +26,6 @@ from grantd.server.extension.points import (
     InteractionStep,
     LifecycleListener,
     Metadata,
-    Party,
     PeriodicJob,
     RecordKind,
     SettingsSection,
@@ -84,7 +82,7 @@ class TicketEndpoint:
     async def __call__(self, http: Request) -> Response:
         issuer = self._issuer
         parameters = form_body(http, repeatable=frozenset(), limits=issuer.limits)
-        authenticated = await issuer.client_authentication(http, parameters, self._find)
+        authenticated = await issuer.client_authentication(http, parameters, self._issuer.clients.find_party)
         quay = parameters.require("quay")
         if quay not in self._settings.quays:
             raise InvalidRequestError(f"quay is not one of {', '.join(self._settings.quays)}")
@@ -95,10 +93,6 @@ class TicketEndpoint:
             FeatureRecord(issuer=issuer.identifier, kind=TICKET, key=ticket, body=body, expires_at=expires_at)
         )
         return json_response(201, {"ticket": ticket, "expires_in": self._settings.ticket_seconds})
-
-    async def _find(self, client_id: str) -> Party | None:
-        client = await self._issuer.clients.find(client_id)
-        return None if client is None else party_of(client)
 
 
 class TicketGrant:

@@ -256,3 +256,9 @@ async def test_a_claim_that_its_contribution_did_not_name_never_leaves_the_serve
         answer = await port.client_credentials()
         assert answer.status == 500
         assert "access_token" not in answer.text
+
+
+def test_an_accent_that_nobody_could_read_stops_composition() -> None:
+    issuer = IssuerSettings(issuer="https://login.example", accent="#fffffe")
+    with pytest.raises(CompositionError, match="accent"):
+        compose(Settings(issuers=(issuer,)), issuer)

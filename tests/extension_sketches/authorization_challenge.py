@@ -10,9 +10,8 @@ import msgspec
 
 from grantd.core.errors import InvalidRequestError, OAuthError, UnauthorizedClientError
 from grantd.core.specification import Specification
-from grantd.server.clients.authentication import party_of
 from grantd.server.extension import Feature
-from grantd.server.extension.points import Endpoint, Party
+from grantd.server.extension.points import Endpoint
 from grantd.server.http.forms import Parameters, form_body
 from grantd.server.http.messages import Request, Response
 from grantd.server.http.responses import json_response
@@ -54,7 +53,7 @@ class ChallengeEndpoint:
 
     async def __call__(self, http: Request) -> Response:
         parameters = form_body(http, repeatable=self._repeatable, limits=self._issuer.limits)
-        client = (await self._issuer.client_authentication(http, parameters, self._find)).client
+        client = (await self._issuer.client_authentication(http, parameters, self._issuer.clients.find_party)).client
         if not client.metadata.first_party:
             raise UnauthorizedClientError("the challenge endpoint is for first-party clients")
         auth_session = parameters.get("auth_session")
@@ -68,10 +67,6 @@ class ChallengeEndpoint:
             return await self._go_on(http, parameters, client, identifier, key.encode())
         except (InteractionGoneError, OtherUserAgentError, StaleAnswerError):
             raise InvalidSessionError("auth_session is unknown, expired or spent; begin anew without it") from None
-
-    async def _find(self, client_id: str) -> Party | None:
-        client = await self._issuer.clients.find(client_id)
-        return None if client is None else party_of(client)
 
     async def _start(self, http: Request, parameters: Parameters) -> Finished | str:
         try:

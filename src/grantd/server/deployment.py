@@ -8,7 +8,7 @@ from os import urandom
 from grantd.core.clock import Clock, SystemClock
 from grantd.server.accounts.passwords import PasswordHasherPool
 from grantd.server.catalogue import FEATURES
-from grantd.server.extension import Feature, Registry
+from grantd.server.extension import CompositionError, Feature, Registry
 from grantd.server.extension.feature_settings import read_feature_settings
 from grantd.server.extension.points import (
     AuditEventTypes,
@@ -26,7 +26,7 @@ from grantd.server.keys.sealing import KEY_BYTES, Sealer, load_sealer
 from grantd.server.observe.audit import AuditLog
 from grantd.server.observe.metrics import Metrics
 from grantd.server.settings import IssuerSettings, Settings
-from grantd.server.web import JinjaPages
+from grantd.server.web import JinjaPages, accent_problem
 from grantd.storage.open import open_store
 from grantd.storage.port import Store
 
@@ -36,11 +36,14 @@ def compose(settings: Settings, issuer: IssuerSettings, features: Iterable[Featu
 
     Raises:
         CompositionError: they do not fit together, security rests on one that is missing, or a feature's settings
-            are wrong.
+            or the accent colour are wrong.
     """
     registry = Registry(select(features, wanted=issuer.features, drafts=settings.drafts))
     registry.require()
     read_feature_settings(registry, issuer.feature_settings)
+    problem = accent_problem(issuer.accent) if issuer.accent else None
+    if problem is not None:
+        raise CompositionError(f"the accent of {issuer.issuer} cannot be used: {problem}")
     return registry
 
 

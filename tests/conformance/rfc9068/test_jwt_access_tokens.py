@@ -56,9 +56,9 @@ async def test_rs256_is_available() -> None:
 
 
 @pytest.mark.req("JAT-02")
-@pytest.mark.parametrize("wanted", ["EdDSA", "ES256", ""])
+@pytest.mark.parametrize("wanted", ["RS256", "EdDSA", "ES256", ""])
 async def test_a_resource_chooses_its_algorithm(wanted: str) -> None:
-    async with harbour(keys=KeySettings(algorithms=("ES256", "EdDSA"))) as h:
+    async with harbour(keys=KeySettings(algorithms=("ES256", "EdDSA", "RS256"))) as h:
         await h.deployment.key_lifecycles[ISSUER].ensure_all()
         h.issuer.keys.update(await h.store.list_keys(ISSUER))
         tides = msgspec.structs.replace(resource_servers()[0], access_token_signing_alg=wanted, version=2)
@@ -67,6 +67,18 @@ async def test_a_resource_chooses_its_algorithm(wanted: str) -> None:
         token = (await h.tokens())["access_token"]
         assert (await read_jwt(h, token))[0]["alg"] == (wanted or "ES256")
         assert (await h.introspect(token))["active"]
+
+
+async def test_a_key_that_is_not_ready_costs_no_code(h: Harbour) -> None:
+    tides = msgspec.structs.replace(resource_servers()[0], access_token_signing_alg="EdDSA", version=2)
+    assert await h.store.put_resource_server(tides)
+    h.issuer.load_resource_servers(await h.store.list_resource_servers(ISSUER))
+    code = await h.code()
+    answer = await h.redeem(code)
+    assert (answer.status, answer.json["error"]) == (503, "temporarily_unavailable")
+    assert answer.header("retry-after") == "2"
+    h.issuer.load_resource_servers(resource_servers())
+    assert (await h.redeem(code)).status == 200
 
 
 @pytest.mark.req("JAT-04")

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from grantd.core.errors import TemporarilyUnavailableError
 from grantd.server.extension.feature import CompositionError
 from grantd.server.extension.points import AccessTokenFormat, Allocator, TokenContribution, TokenProfile
 from grantd.server.pipeline.model import AccessTokenIssuance, Issuance, Reach, TokenPlan
@@ -185,6 +186,19 @@ class AccessTokens:
         self._issuer = issuer
         self._rules = minter.rules(ACCESS_TOKEN)
         self._formats = {f.name: f.build(issuer) for f in registry.of(AccessTokenFormat)}
+
+    def require_key(self, plan: TokenPlan) -> None:
+        """Refuse a token that nothing can sign now; asked before anything is claimed.
+
+        Raises:
+            TemporarilyUnavailableError: the resource wants an algorithm whose key is not there yet.
+        """
+        wanted = plan.resource_server.access_token_signing_alg
+        if wanted and wanted not in self._issuer.keys.algorithms:
+            error = TemporarilyUnavailableError("the key for this resource's tokens is not ready; try again shortly")
+            error.detail = f"no {wanted} key for {plan.resource_server.resource_server_id}"
+            error.headers.append((b"retry-after", b"2"))
+            raise error
 
     def lifetime(self, plan: TokenPlan) -> int:
         """Return the lifetime in seconds of tokens for a plan."""

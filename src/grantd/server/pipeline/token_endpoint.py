@@ -79,6 +79,7 @@ class TokenEndpoint:
         if isinstance(prepared, PreparedProfileToken):
             return await self._answer_profile(request, prepared)
         plan = self._plan(request, prepared)
+        self._issuer.access_tokens.require_key(plan)
         claimed = await prepared.claim(plan)
         token, issuance = await self._issuer.access_tokens.issue(
             client=request.client,
