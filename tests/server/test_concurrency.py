@@ -107,8 +107,8 @@ async def test_refresh_against_revocation(kind: Kind, tmp_path: Path) -> None:
 async def test_first_use_of_client_credentials(kind: Kind, tmp_path: Path) -> None:
     """All requests of a client's first moment get tokens of one standing grant."""
     async with crowded(kind, tmp_path) as h:
-        answers = await asyncio.gather(*(h.client_credentials() for _ in range(50)))
-        assert outcomes(answers) == {"success": 50}
+        answers = await asyncio.gather(*(h.client_credentials() for _ in range(MANY)))
+        assert outcomes(answers) == {"success": MANY}
         said = [await h.introspect(answer.json["access_token"], "rs-cranes") for answer in answers]
         assert all(each["active"] for each in said)
         assert len({each["jti"].partition(".")[0] for each in said}) == 1

@@ -253,31 +253,77 @@ async def test_the_deny_list(store: Store) -> None:
     assert await store.token_state(OTHER, "g", "j") == TokenState(grant_live=False, revoked=False)
 
 
+def standing(grant_id: str | None, version: int = 1, *, client_active: bool = True) -> StandingGrant:
+    return StandingGrant(version, client_active=client_active, grant_id=grant_id)
+
+
 async def test_standing_grants(store: Store) -> None:
     assert await store.find_standing_grant(ISSUER, "unknown") is None
-    assert await store.find_standing_grant(ISSUER, "app") == StandingGrant(1, client_active=True, grant_id=None)
-    assert not await store.replace_standing_grant(a_grant("g0"), replacing="seen")
-    assert await store.replace_standing_grant(a_grant("g1"), replacing=None)
-    assert not await store.replace_standing_grant(a_grant("g2"), replacing=None)
+    assert await store.find_standing_grant(ISSUER, "app") == standing(None)
+    await store.insert_grant(a_grant("g0"))
+    assert await store.find_standing_grant(ISSUER, "app") == standing(None)
+    first = a_grant("g1", user_id=None, session_id=None)
+    assert await store.begin_standing_grant(first)
+    assert await store.find_standing_grant(ISSUER, "app") == standing("g1")
+    view = await store.find_grant(ISSUER, "g1")
+    assert view is not None
+    assert view.grant == first
+    assert not await store.begin_standing_grant(a_grant("g2"))
     assert await store.find_grant(ISSUER, "g2") is None
-    assert await store.replace_standing_grant(a_grant("g3"), replacing="g1")
-    assert await store.find_standing_grant(ISSUER, "app") == StandingGrant(1, client_active=True, grant_id="g3")
-    await store.end_grants(ISSUER, by="client", key="app", now=NOW, reason="r", keep_until=END)
-    assert await store.find_standing_grant(ISSUER, "app") == StandingGrant(1, client_active=True, grant_id=None)
-    assert not await store.replace_standing_grant(a_grant("g4"), replacing="g3")
-    assert await store.replace_standing_grant(a_grant("g5"), replacing=None)
-    with pytest.raises(DuplicateError):
-        await store.replace_standing_grant(a_grant("g1"), replacing="g5")
-    assert await store.find_standing_grant(ISSUER, "app") == StandingGrant(1, client_active=True, grant_id="g5")
     await disable(store, "client")
-    assert await store.find_standing_grant(ISSUER, "app") == StandingGrant(2, client_active=False, grant_id="g5")
-    assert not await store.replace_standing_grant(a_grant("g6"), replacing="g5")
+    assert await store.find_standing_grant(ISSUER, "app") == standing("g1", 2, client_active=False)
+
+
+@pytest.mark.parametrize(("by", "key"), [("grant", "g1"), ("user", "u1"), ("client", "app"), ("session", b"s" * 32)])
+async def test_an_ended_standing_grant_makes_room(store: Store, by: Any, key: str | bytes) -> None:
+    assert await store.begin_standing_grant(a_grant("g1"))
+    assert await store.end_grants(ISSUER, by=by, key=key, now=NOW, reason="r", keep_until=END) == ("g1",)
+    assert await store.find_standing_grant(ISSUER, "app") == standing(None)
+    # The identifier is taken by the grant that ended.
+    assert not await store.begin_standing_grant(a_grant("g1"))
+    assert await store.find_standing_grant(ISSUER, "app") == standing(None)
+    assert await store.begin_standing_grant(a_grant("g2"))
+    assert await store.find_standing_grant(ISSUER, "app") == standing("g2")
+    ended = await store.find_grant(ISSUER, "g1")
+    assert ended is not None
+    assert ended.grant.status == "ended"
+
+
+@pytest.mark.parametrize("who", ["client", "client_gone"])
+async def test_no_standing_grant_without_an_active_client(store: Store, who: str) -> None:
+    await disable(store, who)
+    assert not await store.begin_standing_grant(a_grant("g1"))
+    assert await store.find_grant(ISSUER, "g1") is None
+
+
+async def test_a_later_client_of_that_name_has_no_standing_grant(store: Store) -> None:
+    assert await store.begin_standing_grant(a_grant("g1"))
+    assert await store.delete_client(ISSUER, "app")
+    assert await store.put_client(a_client())
+    assert await store.find_standing_grant(ISSUER, "app") == standing(None)
+    assert await store.begin_standing_grant(a_grant("g2"))
+    # The end of the former client's grant does not touch the later one's.
+    assert await store.end_grants(ISSUER, by="grant", key="g1", now=NOW, reason="r", keep_until=END) == ("g1",)
+    assert await store.find_standing_grant(ISSUER, "app") == standing("g2")
+
+
+async def test_each_client_and_issuer_has_its_own_standing_grant(store: Store) -> None:
+    others = [(ISSUER, "app2"), (OTHER, "app")]
+    for issuer, client_id in others:
+        assert await store.put_client(a_client(client_id, issuer=issuer))
+    for issuer, client_id in [(ISSUER, "app"), *others]:
+        name = f"of-{client_id}"
+        assert await store.begin_standing_grant(a_grant(name, issuer=issuer, client_id=client_id))
+        assert await store.find_standing_grant(issuer, client_id) == standing(name)
+    assert await store.end_grants(ISSUER, by="client", key="app", now=NOW, reason="r", keep_until=END) == ("of-app",)
+    for issuer, client_id in others:
+        assert await store.find_standing_grant(issuer, client_id) == standing(f"of-{client_id}")
 
 
 async def test_one_standing_grant_wins(store: Store) -> None:
-    grants = [a_grant() for _ in range(50)]
-    results = await asyncio.gather(*(store.replace_standing_grant(grant, replacing=None) for grant in grants))
+    grants = [a_grant() for _ in range(200)]
+    results = await asyncio.gather(*(store.begin_standing_grant(grant) for grant in grants))
     assert results.count(True) == 1
-    winner = await store.find_standing_grant(ISSUER, "app")
-    assert winner is not None
-    assert winner.grant_id == grants[results.index(True)].grant_id
+    winner = grants[results.index(True)]
+    assert await store.find_standing_grant(ISSUER, "app") == standing(winner.grant_id)
+    assert await store.list_grants(ISSUER, by="client", key="app", limit=300) == (winner,)

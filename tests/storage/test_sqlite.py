@@ -36,6 +36,7 @@ FLOWS: dict[str, tuple[Callable[[SqliteStore], Awaitable[object]], int, int]] = 
     "token_state": (lambda s: s.token_state(ISSUER, "g", "j"), 1, 0),
     "find_family": (lambda s: s.find_family(ISSUER, "f"), 1, 0),
     "find_standing_grant": (lambda s: s.find_standing_grant(ISSUER, "app"), 1, 0),
+    "begin_standing_grant": (lambda s: s.begin_standing_grant(a_grant()), 0, 1),
     "insert_grant": (lambda s: s.insert_grant(a_grant()), 0, 1),
     "redeem_code": (
         lambda s: s.redeem_code(ISSUER, "p", CODE, now=NOW, expires_at=None, family=a_family("p")),

@@ -100,9 +100,9 @@ class Twins(RuleBasedStateMachine):
         by, key = target_of
         self.both(lambda store: store.end_grants(ISSUER, by=by, key=key, now=now, reason="r", keep_until=keep))
 
-    @rule(grant_id=GRANTS, replacing=st.one_of(st.none(), GRANTS))
-    def stand(self, grant_id: str, replacing: str | None) -> None:
-        self.both(lambda store: store.replace_standing_grant(a_grant(grant_id), replacing=replacing))
+    @rule(grant_id=GRANTS, end=ENDS)
+    def stand(self, grant_id: str, end: int | None) -> None:
+        self.both(lambda store: store.begin_standing_grant(a_grant(grant_id, expires_at=end)))
 
     @rule(active=st.booleans())
     def switch_client(self, active: bool) -> None:  # noqa: FBT001 - hypothesis draws it

@@ -93,10 +93,11 @@ class GrantStore(Protocol):
         """Read a client's state and its standing grant; ``None`` for an unknown client."""
         ...
 
-    async def replace_standing_grant(self, grant: Grant, *, replacing: str | None) -> bool:
-        """Insert ``grant`` and make it its client's standing grant.
+    async def begin_standing_grant(self, grant: Grant) -> bool:
+        """Insert ``grant``, which is active, as its client's standing grant, in one write.
 
-        Claims against the live standing grant that the caller saw (``replacing``, ``None`` for none live).
+        ``False``, and nothing is written, when the client has one that has not ended or is itself not active, or when
+        the random identifier is taken.
         """
         ...
 

@@ -101,8 +101,8 @@ def family_leaves_at(family: RefreshFamily) -> int:
     return min(family.expires_at, family.idle_expires_at)
 
 
-def grant_row(grant: Grant) -> Row:
-    """Lay out a grant as the columns of ``authorization_grant``."""
+def grant_row(grant: Grant, *, standing: bool = False) -> Row:
+    """Lay out a grant, its client's ``standing`` one or another, as the columns of ``authorization_grant``."""
     body = _GrantBody(
         grant.grant_type,
         grant.subject,
@@ -125,6 +125,7 @@ def grant_row(grant: Grant) -> Row:
         grant.grant_id,
         grant.status,
         grant.client_id,
+        grant.client_id if standing else None,
         grant.user_id,
         grant.session_id,
         grant.code_hash,
@@ -139,7 +140,7 @@ def grant_row(grant: Grant) -> Row:
 
 
 def grant_from(row: Row) -> Grant:
-    """Read the 13 columns of a grant (all but ``leaves_at``)."""
+    """Read the 13 columns of a grant (all but ``standing_key`` and ``leaves_at``)."""
     (
         issuer,
         grant_id,

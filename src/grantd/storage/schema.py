@@ -116,6 +116,7 @@ authorization_grant = Table(
     _text("grant_id", key=True),
     _text("status"),
     _text("client_id"),
+    _text("standing_key", null=True),  # client_id while this is its client's standing grant and has not ended
     _text("user_id", null=True),
     _blob("session_id", null=True),
     _blob("code_hash", null=True),
@@ -143,14 +144,14 @@ Index(
     sqlite_where=authorization_grant.c.leaves_at.is_not(None),
     postgresql_where=authorization_grant.c.leaves_at.is_not(None),
 )
-
-standing_grant = Table(
-    "standing_grant",
-    metadata,
-    _text("issuer", key=True),
-    _text("client_id", key=True),
-    _text("grant_id"),
-    sqlite_with_rowid=False,
+# One standing grant for each client; all other grants stay outside.
+Index(
+    "authorization_grant_standing",
+    authorization_grant.c.issuer,
+    authorization_grant.c.standing_key,
+    unique=True,
+    sqlite_where=authorization_grant.c.standing_key.is_not(None),
+    postgresql_where=authorization_grant.c.standing_key.is_not(None),
 )
 
 refresh_family = Table(

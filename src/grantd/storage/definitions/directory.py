@@ -46,7 +46,6 @@ DEFINITIONS = (
     ),
     define("insert_origin", columns(origin), insert_once(origin)),
     define("delete_origins", "issuer client_id", remove(origin, "issuer", "client_id")),
-    define("delete_standing_grant", "issuer client_id", remove(schema.standing_grant, "issuer", "client_id")),
     define(
         "has_origin",
         "issuer origin",

@@ -1,6 +1,6 @@
 """Statements on grants, refresh token families and the deny list."""
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, case, select, update
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, null, select, update
 
 from grantd.storage import schema
 from grantd.storage.definitions.kit import (
@@ -26,11 +26,10 @@ from grantd.storage.definitions.kit import (
 
 grant = schema.authorization_grant
 family = schema.refresh_family
-standing = schema.standing_grant
 client = schema.client
 user = schema.user_account
 
-GRANT_COLUMNS = tuple(column for column in grant.c if column.name != "leaves_at")
+GRANT_COLUMNS = tuple(column for column in grant.c if column.name not in {"standing_key", "leaves_at"})
 FAMILY_COLUMNS = tuple(column for column in family.c if column.name != "leaves_at")
 
 
@@ -105,6 +104,7 @@ def _endings(by: str) -> tuple[Definition, Definition]:
             .where(picked)
             .values(
                 status=ENDED,
+                standing_key=null(),
                 ended_at=number("now"),
                 ended_reason=text("reason"),
                 expires_at=number("keep_until"),
@@ -130,10 +130,6 @@ def _listing(by: str) -> Definition:
         .limit(number("limit"))
         .offset(ZERO),
     )
-
-
-def _standing(table: Table) -> ColumnElement[bool]:
-    return and_(at(table, "issuer", "client_id"), client_active(text("issuer"), text("client_id")))
 
 
 DEFINITIONS = (
@@ -185,58 +181,19 @@ DEFINITIONS = (
         "issuer client_id",
         select(client.c.version, flag(client.c.status == ACTIVE).label("client_active"), grant.c.grant_id)
         .select_from(
-            client.outerjoin(
-                standing, and_(standing.c.issuer == client.c.issuer, standing.c.client_id == client.c.client_id)
-            ).outerjoin(
-                grant,
-                and_(
-                    grant.c.issuer == standing.c.issuer,
-                    grant.c.grant_id == standing.c.grant_id,
-                    grant.c.status == ACTIVE,
-                ),
-            )
+            client.outerjoin(grant, and_(grant.c.issuer == client.c.issuer, grant.c.standing_key == client.c.client_id))
         )
         .where(at(client, "issuer", "client_id")),
     ),
     define(
-        "insert_standing_grant",
-        "issuer client_id grant_id",
-        insert_once_where(standing, client_active(text("issuer"), text("client_id"))),
+        "begin_standing_grant",
+        columns(grant),
+        insert_once_where(grant, client_active(text("issuer"), text("client_id"))),
     ),
     define(
-        "replace_standing_grant",
-        "issuer client_id grant_id replacing",
-        update(standing)
-        .where(
-            _standing(standing),
-            standing.c.grant_id == text("replacing"),
-            select(ONE)
-            .select_from(grant)
-            .where(
-                grant.c.issuer == standing.c.issuer,
-                grant.c.grant_id == standing.c.grant_id,
-                grant.c.status == ACTIVE,
-            )
-            .exists(),
-        )
-        .values(grant_id=text("grant_id")),
-    ),
-    define(
-        "replace_ended_standing_grant",
-        "issuer client_id grant_id",
-        update(standing)
-        .where(
-            _standing(standing),
-            ~select(ONE)
-            .select_from(grant)
-            .where(
-                grant.c.issuer == standing.c.issuer,
-                grant.c.grant_id == standing.c.grant_id,
-                grant.c.status == ACTIVE,
-            )
-            .exists(),
-        )
-        .values(grant_id=text("grant_id")),
+        "forget_standing_grant",
+        "issuer client_id",
+        update(grant).where(at(grant, "issuer"), grant.c.standing_key == text("client_id")).values(standing_key=null()),
     ),
     *_endings("grant"),
     *_endings("user"),

@@ -14,9 +14,6 @@ class MemoryGrants(Tables):
     """Implements :class:`grantd.storage.port.GrantStore`."""
 
     async def insert_grant(self, grant: Grant) -> None:
-        self._insert_grant(grant)
-
-    def _insert_grant(self, grant: Grant) -> None:
         self._require_open()
         if (grant.issuer, grant.grant_id) in self._grants:
             raise DuplicateError("grant")
@@ -102,22 +99,19 @@ class MemoryGrants(Tables):
         self._families[issuer, family_id] = replace(family, idle_expires_at=idle_expires_at)
         return True
 
-    def _standing_grant(self, issuer: str, client_id: str) -> str | None:
-        grant = self._grants.get((issuer, self._standing.get((issuer, client_id), "")))
-        return grant.grant_id if grant is not None and grant.status == "active" else None
-
     async def find_standing_grant(self, issuer: str, client_id: str) -> StandingGrant | None:
         client = self._clients.get((issuer, client_id))
         if client is None:
             return None
-        return StandingGrant(client.version, client.status == "active", self._standing_grant(issuer, client_id))
+        return StandingGrant(client.version, client.status == "active", self._standing.get((issuer, client_id)))
 
-    async def replace_standing_grant(self, grant: Grant, *, replacing: str | None) -> bool:
-        key = (grant.issuer, grant.client_id)
-        if not self._client_active(*key) or self._standing_grant(*key) != replacing:
+    async def begin_standing_grant(self, grant: Grant) -> bool:
+        self._require_open()
+        key, owner = (grant.issuer, grant.grant_id), (grant.issuer, grant.client_id)
+        if key in self._grants or owner in self._standing or not self._client_active(*owner):
             return False
-        self._insert_grant(grant)
-        self._standing[key] = grant.grant_id
+        self._grants[key] = grant
+        self._standing[owner] = grant.grant_id
         return True
 
     async def end_grants(
@@ -140,6 +134,8 @@ class MemoryGrants(Tables):
             self._grants[issuer, grant.grant_id] = replace(
                 grant, status="ended", ended_at=now, ended_reason=reason, expires_at=keep_until
             )
+            if self._standing.get((issuer, grant.client_id)) == grant.grant_id:
+                del self._standing[issuer, grant.client_id]
         names = {grant.grant_id for grant in ended}
         for family in list(self._families.values()):
             if family.issuer == issuer and family.grant_id in names:

@@ -106,7 +106,7 @@ class MemoryOperations(Tables):
 
     async def delete_expired(self, *, now: int, limit: int) -> dict[str, int]:
         self._require_open()
-        return {
+        dropped = {
             "sessions": _drop(self._sessions, {k: r.expires_at for k, r in self._sessions.items()}, now, limit),
             "interactions": _drop(
                 self._interactions, {k: r.expires_at for k, r in self._interactions.items()}, now, limit
@@ -118,6 +118,9 @@ class MemoryOperations(Tables):
             "revoked_tokens": _drop(self._revoked, dict(self._revoked), now, limit),
             "feature_records": _drop(self._records, {k: r.expires_at for k, r in self._records.items()}, now, limit),
         }
+        for owner in [owner for owner, grant_id in self._standing.items() if (owner[0], grant_id) not in self._grants]:
+            del self._standing[owner]
+        return dropped
 
     async def delete_audit(self, *, before: int, limit: int) -> int:
         self._require_open()

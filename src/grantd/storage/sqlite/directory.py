@@ -50,7 +50,7 @@ class SqliteDirectory(Part):
             if not transaction.run(self._sql["delete_client"], key):
                 return False
             # A later client of that name must inherit nothing.
-            for name in ("delete_origins", "delete_standing_grant", "delete_consents_of_client"):
+            for name in ("delete_origins", "forget_standing_grant", "delete_consents_of_client"):
                 transaction.run(self._sql[name], key)
             self._bump(transaction, "clients")
             return True

@@ -67,24 +67,8 @@ class SqliteGrants(Part):
         row = self._engine.row(self._sql["find_standing_grant"], (issuer, client_id))
         return None if row is None else StandingGrant(row[0], row[1] == 1, row[2])
 
-    async def replace_standing_grant(self, grant: Grant, *, replacing: str | None) -> bool:
-        row = grant_row(grant)
-        key = (grant.issuer, grant.client_id, grant.grant_id)
-
-        def unit(transaction: Transaction) -> bool:
-            if replacing is not None:
-                claimed = transaction.run(self._sql["replace_standing_grant"], (*key, replacing))
-            else:
-                claimed = transaction.run(self._sql["insert_standing_grant"], key) or transaction.run(
-                    self._sql["replace_ended_standing_grant"], key
-                )
-            if not claimed:
-                return False
-            if not transaction.run(self._sql["insert_grant"], row):
-                raise DuplicateError("grant")
-            return True
-
-        return await self._engine.write(unit)
+    async def begin_standing_grant(self, grant: Grant) -> bool:
+        return await self._engine.run(self._sql["begin_standing_grant"], grant_row(grant, standing=True)) == 1
 
     async def end_grants(
         self,

@@ -23,8 +23,8 @@ def subject_of(client_id: str) -> str:
 class ClientCredentials:
     """The handler of ``grant_type=client_credentials``.
 
-    All tokens of a client point to its one standing grant, written at the first use; ending it ends them all, and the
-    next request starts another. So a request reads one row and writes none.
+    All tokens of a client point to its one standing grant; ending it ends them all, and the next request starts
+    another. So a request reads one row and writes none, and the very first makes one write.
     """
 
     def __init__(self, issuer: "Issuer") -> None:
@@ -72,7 +72,7 @@ class ClientCredentials:
     async def _begin(self, grant: Grant) -> Claimed:
         store, identifier = self._issuer.store, self._issuer.identifier
         for _ in range(_ATTEMPTS):
-            if await store.replace_standing_grant(grant, replacing=None):
+            if await store.begin_standing_grant(grant):
                 return Claimed(grant_id=grant.grant_id)
             standing = await store.find_standing_grant(identifier, grant.client_id)
             if standing is None or not standing.client_active:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("grant_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("standing_key", sa.Text(), nullable=True),
         sa.Column("user_id", sa.Text(), nullable=True),
         sa.Column("session_id", sa.LargeBinary(), nullable=True),
         sa.Column("code_hash", sa.LargeBinary(), nullable=True),
@@ -65,6 +66,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL AND session_id IS NOT NULL"),
         postgresql_where=sa.text("ended_at IS NULL AND session_id IS NOT NULL"),
+    )
+    op.create_index(
+        "authorization_grant_standing",
+        "authorization_grant",
+        ["issuer", "standing_key"],
+        unique=True,
+        sqlite_where=sa.text("standing_key IS NOT NULL"),
+        postgresql_where=sa.text("standing_key IS NOT NULL"),
     )
     op.create_index(
         "authorization_grant_user",
@@ -215,14 +224,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issuer", "kid"),
     )
     op.create_table(
-        "standing_grant",
-        sa.Column("issuer", sa.Text(), nullable=False),
-        sa.Column("client_id", sa.Text(), nullable=False),
-        sa.Column("grant_id", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("issuer", "client_id"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
         "user_account",
         sa.Column("issuer", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
@@ -242,7 +243,6 @@ def downgrade() -> None:
     """Drop all tables."""
     for name in (
         "user_account",
-        "standing_grant",
         "signing_key",
         "session",
         "revoked_token",
