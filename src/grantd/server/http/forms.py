@@ -37,7 +37,7 @@ class Parameters:
         faults: what is wrong, by parameter name; empty unless parsing was asked to defer.
     """
 
-    __slots__ = ("_repeated", "_values", "faults")
+    __slots__ = ("_plain", "_repeated", "_values", "faults")
 
     faults: Mapping[str, str]
 
@@ -51,6 +51,7 @@ class Parameters:
         self._values = values
         self._repeated = repeated or {}
         self.faults = faults or {}
+        self._plain = not faults and not repeated
 
     def get(self, name: str) -> str | None:
         """Return the value of ``name``, ``None`` when absent.
@@ -58,12 +59,12 @@ class Parameters:
         Raises:
             InvalidRequestError: the parameter is faulty, or came several times and ``all`` is the way to read it.
         """
-        value = self._values.get(name)
-        if self.faults and name in self.faults:
-            raise InvalidRequestError(self.faults[name])
-        if self._repeated and name in self._repeated:
-            raise InvalidRequestError(_repeated_sentence(name))
-        return value
+        if not self._plain:
+            if name in self.faults:
+                raise InvalidRequestError(self.faults[name])
+            if name in self._repeated:
+                raise InvalidRequestError(_repeated_sentence(name))
+        return self._values.get(name)
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of ``name`` in order, ``()`` when absent.
