@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
@@ -19,6 +20,10 @@ def anyio_backend() -> str:
 def _fresh_log_sink() -> None:
     """Let no test write to the standard error that another one replaced and closed."""
     logs._State.sink = None
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            root.removeHandler(handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
