@@ -162,7 +162,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 
     issuer: str
     grant_id: str
-    """22 characters of base64url, 128 random bits."""
+    """22 characters of base64url: time, then 80 random bits; a name and no secret."""
     grant_type: str
     client_id: str
     subject: str
@@ -214,7 +214,7 @@ class RefreshFamily(Struct, frozen=True, kw_only=True):
 
     issuer: str
     family_id: str
-    """22 characters of base64url, 128 random bits."""
+    """22 characters of base64url: time, then 80 random bits; a name and no secret."""
     grant_id: str
     client_id: str
     counter: int = 0

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from grantd.core.random import random_id
+from grantd.core.random import ordered_id
 from grantd.server.pipeline.model import TokenRequest
 from grantd.storage.records import Client, Grant, RefreshFamily
 
@@ -53,7 +53,7 @@ def new_family(request: TokenRequest, grant: Grant) -> RefreshFamily:
     end = now + (lifetimes.refresh_token_public if is_public(request.client) else lifetimes.refresh_token)
     return RefreshFamily(
         issuer=grant.issuer,
-        family_id=random_id(),
+        family_id=ordered_id(),
         grant_id=grant.grant_id,
         client_id=grant.client_id,
         rotated_at=now,

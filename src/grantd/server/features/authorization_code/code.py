@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from grantd.core.random import random_id
+from grantd.core.random import ordered_id
 from grantd.server.extension.points import ResponseTypeHandler
 from grantd.server.pipeline.model import GrantDraft
 from grantd.server.pipeline.tokens import new_code
@@ -18,7 +18,7 @@ def build_code_response(issuer: "Issuer") -> ResponseTypeHandler:
 
     async def respond(draft: GrantDraft) -> tuple[tuple[str, str], ...]:
         now = issuer.clock.now()
-        grant_id = random_id()
+        grant_id = ordered_id()
         code, code_hash = new_code(grant_id)
         request, session = draft.request, draft.session.session
         await issuer.store.insert_grant(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from grantd.core.errors import InvalidClientError, TemporarilyUnavailableError
-from grantd.core.random import random_id
+from grantd.core.random import ordered_id
 from grantd.core.scopes import parse_scope
 from grantd.server.pipeline.model import Claimed, Prepared, TokenPlan, TokenRequest
 from grantd.server.pipeline.targets import check_scopes, default_scopes
@@ -37,7 +37,7 @@ class ClientCredentials:
         check_scopes(self._issuer.resources, request.client, scopes)
         grant = Grant(
             issuer=self._issuer.identifier,
-            grant_id=standing.grant_id or random_id(),
+            grant_id=standing.grant_id or ordered_id(),
             grant_type="client_credentials",
             client_id=request.client.client_id,
             subject=subject_of(request.client.client_id),
