@@ -143,8 +143,8 @@ async def test_a_code_does_not_show_its_challenge(h: Harbour) -> None:
             assert piece not in code
         for start in range(len(digest) - 4):
             assert digest[start : start + 5] not in raw
-    # Three codes for one challenge have nothing in common.
-    assert len({code[index : index + 8] for code in codes for index in range(0, 64, 8)}) == 24
+    # Three codes for one challenge have nothing in common but the time at which their grants' names begin.
+    assert len({code[index : index + 8] for code in codes for index in range(8, 64, 8)}) == 21
 
 
 @pytest.mark.req("OA21-065")
